@@ -1,0 +1,1 @@
+"""Figures about predictions, with intervals; no plots, no files."""

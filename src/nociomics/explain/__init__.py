@@ -1,0 +1,1 @@
+"""Interventional Shapley values of the response model, per patient."""

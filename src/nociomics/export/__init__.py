@@ -1,0 +1,1 @@
+"""The model bundle: declarative files with hashes, and predictions from it."""

@@ -1,0 +1,1 @@
+"""Pure functions from contract tables to features; none uses one patient to treat another."""

@@ -1,0 +1,1 @@
+"""Facts with their sources: data files and typed readers; no patient data."""

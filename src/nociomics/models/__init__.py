@@ -1,0 +1,1 @@
+"""Everything that learns: feature blocks, splits, response, strata."""

@@ -1,0 +1,1 @@
+"""Pharmacogene calls and drug advice that keep every diplotype that fits."""

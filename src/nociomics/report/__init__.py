@@ -1,0 +1,1 @@
+"""Pages that people read without a network: the cohort report, the patient profile, data quality."""

@@ -1,0 +1,1 @@
+"""The invented cohort: known truth, and all the ugliness of real tables."""

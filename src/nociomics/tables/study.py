@@ -1,0 +1,140 @@
+"""The study file: which tables there are, where, and what is to be predicted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Scalar = str | int | float | bool
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys, so that a misspelt one is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _path_or_mapping(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _list_of_sources(value: Any) -> Any:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    return [_path_or_mapping(item) for item in items]
+
+
+class SampleMap(Strict):
+    """A table that says whose sample is whose, and when it was taken."""
+
+    path: str = Field(description="file with one row per sample")
+    sample_id: str = Field("sample_id", description="its sample column, as in the measured table")
+    patient_id: str = Field("patient_id", description="its person column")
+    where: dict[str, Scalar | list[Scalar]] = Field({}, description="keep only samples with these values")
+    keep: dict[str, str] = Field({}, description="further columns to carry over: their name -> ours")
+
+
+class YearsBetween(Strict):
+    """An age or a duration from two date columns of the same table."""
+
+    years_from: str = Field(description="column with the earlier date")
+    years_to: str = Field(description="column with the later date")
+
+
+class TableSource(Strict):
+    """One file of one table, and how its columns and values are to be understood."""
+
+    path: str = Field(description="relative to data_root")
+    columns: dict[str, str] = Field({}, description="their column name -> ours")
+    keep: list[str] | None = Field(None, description="after renaming, take only these columns; all when left out")
+    drop: list[str] = Field([], description="after renaming, leave these columns out")
+    missing: list[str] = Field([], description="tokens that mean missing, beside empty, NA and NaN")
+    values_map: dict[str, dict[str, str]] = Field({}, description="column -> {their value: our value}")
+    where: dict[str, Scalar | list[Scalar]] = Field({}, description="keep only rows with these values")
+    layout: Literal["long", "wide"] | None = Field(None, description="found out when left out")
+    sheet: str | None = Field(None, description="sheet of an Excel file; the first when left out")
+    delimiter: str | None = Field(None, description="found out when left out")
+    unit: str | dict[str, str] | None = Field(None, description="unit of all values, or column -> unit")
+    names_from: list[str] = Field([], description="long to wide: the columns whose values name the new column")
+    values_from: str | None = Field(None, description="long to wide: the column that holds the value")
+    samples: Annotated[SampleMap | None, BeforeValidator(_path_or_mapping)] = Field(
+        None, description="maps samples to people (expression: also their batch)"
+    )
+    derive: dict[str, YearsBetween] = Field({}, description="new column -> years between two date columns")
+    label: dict[str, str] = Field({}, description="new column -> one text for all rows of this file, such as a cohort")
+    measured_at: str | dict[str, str] = Field(
+        "baseline", description="when it was measured: one word for all columns, or column (or pattern*) -> word"
+    )
+    transform: Literal["none", "log2", "log10", "log1p"] = Field("none", description="of a block's or outcome's values")
+    within: str | None = Field(
+        None, description="column of patients: values are only comparable within it and are standardised within it"
+    )
+    values: Literal["counts", "tpm", "log2"] = Field("counts", description="what an expression table holds")
+    build: Literal["auto", "GRCh37", "GRCh38"] = Field("auto", description="genome build of a genotype file")
+
+
+class BlockSource(TableSource):
+    """A further numeric block, such as proteins or methylation."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its modality in every result")
+
+
+Sources = Annotated[list[TableSource], BeforeValidator(_list_of_sources)]
+Blocks = Annotated[list[BlockSource], BeforeValidator(_list_of_sources)]
+
+
+class Tables(Strict):
+    """Every table of a study; all are optional but patients."""
+
+    patients: Sources = Field(min_length=1, description="one row per person")
+    genotype: Sources = Field([], description="VCF or dosage table")
+    diplotypes: Sources = Field([], description="star alleles called elsewhere")
+    expression: Sources = Field([], description="counts, TPM or log2 values per gene")
+    biomarkers: Sources = Field([], description="cytokines, hormones and other analytes")
+    questionnaires: Sources = Field([], description="items or scores")
+    treatments: Sources = Field([], description="arm per person")
+    outcomes: Sources = Field([], description="one column per outcome")
+    blocks: Blocks = Field([], description="further numeric blocks")
+
+
+class ResponseRule(Strict):
+    """What counts as a response; exactly one rule."""
+
+    fall_percent: float | None = Field(None, gt=0, le=100, description="a fall of at least this share of baseline")
+    fall_points: float | None = Field(None, gt=0, description="a fall of at least this many points")
+    at_most: float | None = Field(None, description="an outcome of at most this value")
+
+
+class Target(Strict):
+    """What is predicted."""
+
+    kind: Literal["change", "continuous", "binary", "multiclass"] = Field(description="scale of the outcome")
+    outcome: str = Field(description="column of outcomes")
+    baseline: str | None = Field(None, description="score or column at baseline; kind change only")
+    response: ResponseRule | None = Field(None, description="turns a change into a responder")
+    treatment: str | None = Field(None, description="column of treatments; left out for a study without treatments")
+    groups: str | None = Field(None, description="column of patients kept together in a second estimate, such as site")
+    adverse_event: str | None = Field(None, description="0/1 column of outcomes, shown beside benefit")
+
+
+class Inclusion(Strict):
+    """One condition on one column of patients."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: list[str] | None = None
+
+
+class Study(Strict):
+    """A whole study: data, target, who is in."""
+
+    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the results folder")
+    seed: int = Field(1, ge=0, description="every random number follows from it")
+    data_root: str | None = Field(None, description="tables are relative to it; default: the folder of the study file")
+    source: str | None = Field(None, description="where the data come from and how to get them, with licence")
+    splits: str | None = Field(None, description="Parquet that fixes the folds")
+    tables: Tables
+    target: Target | None = Field(None, description="without it a run harmonises and finds strata only")
+    include: dict[str, Inclusion] = Field({}, description="column of patients -> condition")
