@@ -101,3 +101,21 @@ PGX_CALLS = Contract("pgx_calls", (Column("sample"), Column("gene")), open=True,
 PGX_RECOMMENDATIONS = Contract(
     "pgx_recommendations", (Column("sample"), Column("drug")), open=True, row="one person and drug"
 )
+
+FACTOR_SCORES = Contract(
+    "factor_scores", (_ID,), key=("patient_id",), open=True, row="one person; one column factor_<n> each"
+)
+
+DUPLICATES = Contract(
+    "duplicates",
+    (Column("patient_a"), Column("patient_b"), Column("evidence", allowed=("genotype", "expression"))),
+    key=("patient_a", "patient_b"),
+    row="two ids that are probably one person",
+)
+
+ARMS = Contract(
+    "arms",
+    (_ARM, Column("people", "integer", low=0), Column("with_outcome", "integer", low=0)),
+    open=True,
+    row="one treatment: who got it, who has an outcome, what became of them",
+)

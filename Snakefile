@@ -1,0 +1,9 @@
+# Runs workflow/Snakefile from the root of the repository; see there.
+include: "workflow/Snakefile"
+
+
+rule default:
+    default_target: True
+    localrule: True
+    input:
+        rules.all.input,

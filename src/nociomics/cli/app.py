@@ -1,0 +1,78 @@
+"""Every command, by stage."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nociomics import __version__
+from nociomics.cli import (
+    biomarkers,
+    config,
+    evaluate,
+    explain,
+    export,
+    genotypes,
+    harmonise,
+    ingest,
+    instruments,
+    pharmacogenes,
+    predict,
+    report,
+    response,
+    run,
+    simulate,
+    strata,
+    track,
+)
+
+app = typer.Typer(
+    name="nociomics",
+    help="From a chronic-pain cohort's tables to strata, predictions, explanations and exported models. Research use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nociomics {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Read a study file's tables, predict response to treatment, explain it, export it."""
+
+
+for command in (
+    simulate.simulate,
+    run.check,
+    run.run,
+    instruments.score,
+    biomarkers.biomarkers,
+    genotypes.genotypes,
+    pharmacogenes.pgx,
+    predict.predict,
+    config.config,
+):
+    app.command()(command)
+
+for name, stage, meaning in (
+    ("ingest", ingest.app, "Read and check a study's tables."),
+    ("pharmacogenes", pharmacogenes.app, "Call pharmacogenes of ingested tables."),
+    ("harmonise", harmonise.app, "Turn contract tables into features."),
+    ("strata", strata.app, "Find patient strata."),
+    ("response", response.app, "Predict response to treatment."),
+    ("evaluate", evaluate.app, "Measure predictions."),
+    ("export", export.app, "Write and use the bundle."),
+    ("explain", explain.app, "Explain predictions."),
+    ("report", report.app, "Write the pages."),
+    ("track", track.app, "Tell MLflow."),
+):
+    app.add_typer(stage, name=name, help=f"Stage of the workflow: {meaning}")

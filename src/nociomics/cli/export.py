@@ -1,0 +1,84 @@
+"""Stage export: the bundle, and the cohort's own predictions made with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nociomics.cli.options import Catalogue, Features, Output, Seed, TargetRows
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _stage() -> None:
+    """Write and use the bundle."""
+
+
+@app.command()
+def bundle(
+    study: Annotated[str, typer.Option(help="name of the study")],
+    model: Annotated[Path, typer.Option(help="response/model")],
+    strata: Annotated[Path, typer.Option(help="strata/model.json")],
+    out_of_fold: Annotated[Path, typer.Option(help="response/out_of_fold.parquet")],
+    target_rows: TargetRows,
+    features: Features,
+    catalogue: Catalogue,
+    metrics: Annotated[Path, typer.Option(help="evaluation/metrics.json")],
+    gate: Annotated[Path, typer.Option(help="evaluation/gate.json")],
+    seed: Seed,
+    output: Output,
+    level: Annotated[float, typer.Option(help="level of the intervals")] = 0.9,
+    background: Annotated[int, typer.Option(help="training people stored for explanations")] = 100,
+) -> None:
+    """Gather model, strata, gate, intervals, schema and golden rows into one folder with hashes."""
+    from nociomics.evaluate.intervals import conformal_half_width
+    from nociomics.export.background import background_people
+    from nociomics.export.bundle import write_bundle
+    from nociomics.models.response import load_response
+    from nociomics.models.stratification import StratumModel
+    from nociomics.tables.files import read_json, read_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+    from nociomics.tables.results import OUT_OF_FOLD
+
+    people, rows = read_table(features, FEATURES), read_table(target_rows, TARGET_ROWS)
+    fitted = load_response(read_json(model / "model.json"), model)
+    half = conformal_half_width(read_table(out_of_fold, OUT_OF_FOLD), rows, level) if fitted.kind == "value" else None
+    write_bundle(
+        output,
+        study,
+        fitted,
+        StratumModel.from_dict(read_json(strata)),
+        read_table(catalogue, FEATURE_CATALOGUE),
+        people,
+        read_json(gate),
+        {"level": level, "half_width": half},
+        read_json(metrics),
+        background_people(fitted, people, rows, background, seed),
+    )
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Option(help="export/model")],
+    features: Features,
+    target_rows: TargetRows,
+    predictions: Annotated[Path, typer.Option(help="predictions to write")],
+    effects: Annotated[Path, typer.Option(help="effects to write")],
+) -> None:
+    """Predict everyone in the study with the exported bundle, as any service would."""
+    import polars as pl
+
+    from nociomics.export.bundle import load_bundle
+    from nociomics.export.prediction import predict_people
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.harmonised import FEATURES, TARGET_ROWS
+    from nociomics.tables.results import EFFECTS, PREDICTIONS
+
+    rows = read_table(target_rows, TARGET_ROWS)
+    baseline = rows["baseline"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    predicted, differences = predict_people(load_bundle(bundle), read_table(features, FEATURES), baseline)
+    write_table(predicted, PREDICTIONS, predictions)
+    write_table(differences, EFFECTS, effects)

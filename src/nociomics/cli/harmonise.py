@@ -1,0 +1,41 @@
+"""Stage harmonise: contract tables to features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nociomics.cli.options import Output, StudyJson, study_section
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _stage() -> None:
+    """Turn contract tables into features."""
+
+
+@app.command()
+def features(
+    study: StudyJson,
+    ingested: Annotated[Path, typer.Option(help="folder of the ingested tables")],
+    output: Output,
+    pgx_calls: Annotated[Path | None, typer.Option(help="pgx/calls.parquet")] = None,
+) -> None:
+    """Score questionnaires, convert units, and lay every feature out with its catalogue."""
+    from nociomics.preparation import prepare, read_ingested
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.finding import FINDINGS, findings_frame
+    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+    from nociomics.tables.results import PGX_CALLS
+
+    wanted = study_section(study)
+    calls = read_table(pgx_calls, PGX_CALLS) if pgx_calls is not None else None
+    prepared = prepare(read_ingested(ingested, wanted), wanted, calls)
+    write_table(prepared.features, FEATURES, output / "features.parquet")
+    write_table(prepared.catalogue, FEATURE_CATALOGUE, output / "feature_catalogue.parquet")
+    write_table(prepared.target, TARGET_ROWS, output / "target.parquet")
+    write_table(prepared.flow, COHORT_FLOW, output / "cohort_flow.parquet")
+    write_table(findings_frame(prepared.findings), FINDINGS, output / "findings.parquet")

@@ -1,0 +1,57 @@
+"""Options that several commands share, and how a section of a study is read from one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from nociomics.errors import StudyError
+from nociomics.tables.study import Strict, Study, Target
+
+Features = Annotated[Path, typer.Option("--features", help="harmonised/features.parquet")]
+Catalogue = Annotated[Path, typer.Option("--catalogue", help="harmonised/feature_catalogue.parquet")]
+TargetRows = Annotated[Path, typer.Option("--target-rows", help="harmonised/target.parquet")]
+Splits = Annotated[Path, typer.Option("--splits", help="response/splits.parquet")]
+TargetJson = Annotated[str, typer.Option("--target", help="the study's target section as JSON")]
+BlocksJson = Annotated[str, typer.Option("--blocks", help="the study's blocks section as JSON")]
+SettingsJson = Annotated[str, typer.Option("--settings", help="this stage's section of the study as JSON")]
+StudyJson = Annotated[str, typer.Option("--study", help="the study's own keys as JSON")]
+Seed = Annotated[int, typer.Option("--seed", help="the study's seed")]
+Output = Annotated[Path, typer.Option("--output", help="what is written")]
+
+Section = TypeVar("Section", bound=Strict)
+
+
+def section(text: str, model: type[Section]) -> Section:
+    """Read a section given as JSON; a broken one is a `StudyError` that names it."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise StudyError(f"{model.__name__}: {error.error_count()} problems in the JSON given. {_first(error)}") from None
+
+
+def target_section(text: str) -> Target | None:
+    """Read the target section; ``null`` for a study without one."""
+    return None if text.strip() == "null" else section(text, Target)
+
+
+def study_section(text: str) -> Study:
+    """Read a study's own keys."""
+    return section(text, Study)
+
+
+def whole_study(text: str) -> Any:
+    """Read a study with all its settings."""
+    from nociomics.config import check_config
+
+    return check_config(json.loads(text), "the study given")
+
+
+def _first(error: Any) -> str:
+    entry = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}."

@@ -1,0 +1,37 @@
+"""Predict new patients with an exported model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="export/model of a run")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="names the new patients' tables")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="predictions.parquet to write")],
+) -> None:
+    """Predict new patients; effects.parquet and assignments.parquet are written beside the predictions.
+
+    The tables may have any form that the contract allows; treatments and outcomes are not needed.
+
+    Example: nociomics predict results/demo/export/model new/study.yaml -o new/predictions.parquet
+    """
+    from nociomics.config import data_folder, load_config
+    from nociomics.export.bundle import load_bundle
+    from nociomics.export.prediction import predict_people
+    from nociomics.preparation import read_new_people
+    from nociomics.tables.files import write_table
+    from nociomics.tables.results import ASSIGNMENTS, EFFECTS, PREDICTIONS
+
+    bundle = load_bundle(model)
+    asked = load_config(study)
+    people = read_new_people(asked, data_folder(asked, study.resolve().parent)).features
+    predictions, effects = predict_people(bundle, people, bundle.baseline(people))
+    write_table(predictions, PREDICTIONS, output)
+    write_table(effects, EFFECTS, output.parent / "effects.parquet")
+    write_table(bundle.strata.assign(people), ASSIGNMENTS, output.parent / "assignments.parquet")
+    answered = predictions.filter(predictions["status"] == "ok")["patient_id"].n_unique()
+    typer.echo(f"{answered} of {people.height} patients were answered; see {output}.")

@@ -1,0 +1,134 @@
+"""Stage report: the pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nociomics.cli.options import Catalogue, Output, StudyJson, whole_study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _stage() -> None:
+    """Write the pages."""
+
+
+@app.command()
+def quality(
+    study: Annotated[str, typer.Option(help="name of the study")],
+    findings: Annotated[list[Path], typer.Option(help="findings of one stage; may be given several times")],
+    flow: Annotated[Path, typer.Option(help="harmonised/cohort_flow.parquet")],
+    catalogue: Catalogue,
+    table: Annotated[Path, typer.Option(help="quality/findings.parquet to write")],
+    page: Annotated[Path, typer.Option(help="quality/report.html to write")],
+) -> None:
+    """Gather the findings of all stages into one table and one page."""
+    import polars as pl
+
+    from nociomics.report.pages import quality_report
+    from nociomics.tables.files import read_table, write_table, write_text
+    from nociomics.tables.finding import FINDINGS
+    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
+
+    gathered = pl.concat([read_table(path, FINDINGS) for path in findings])
+    write_table(gathered, FINDINGS, table)
+    html = quality_report(gathered, read_table(flow, COHORT_FLOW), read_table(catalogue, FEATURE_CATALOGUE), study)
+    write_text(html, page)
+
+
+@app.command()
+def cohort(
+    study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output
+) -> None:
+    """Write the cohort report: one page that needs no network."""
+    from nociomics import __version__
+    from nociomics.report.pages import CohortReportData, cohort_report
+    from nociomics.tables.files import read_json, read_table, write_text
+    from nociomics.tables.finding import FINDINGS
+    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
+    from nociomics.tables.results import ASSIGNMENTS, FACTOR_SCORES
+
+    config = whole_study(study)
+    predicted = _predicted(results) if config.target is not None else {}
+    data = CohortReportData(
+        study=config.study,
+        version=__version__,
+        created=os.environ.get("SOURCE_DATE_EPOCH", ""),
+        target=config.target,
+        flow=read_table(results / "harmonised" / "cohort_flow.parquet", COHORT_FLOW),
+        findings=read_table(results / "quality" / "findings.parquet", FINDINGS),
+        catalogue=read_table(results / "harmonised" / "feature_catalogue.parquet", FEATURE_CATALOGUE),
+        strata_summary=read_json(results / "strata" / "summary.json"),
+        assignments=read_table(results / "strata" / "assignments.parquet", ASSIGNMENTS),
+        factor_scores=read_table(results / "strata" / "factor_scores.parquet", FACTOR_SCORES),
+        provenance=_provenance(config),
+        **predicted,
+    )
+    write_text(cohort_report(data), output)
+
+
+def _predicted(results: Path) -> dict[str, Any]:
+    from nociomics.explain.importance import feature_importance, modality_importance
+    from nociomics.tables.files import read_json, read_table
+    from nociomics.tables.results import ARMS, EFFECTS, PREDICTIONS, SHAP_VALUES
+
+    shap = read_table(results / "explanations" / "shap.parquet", SHAP_VALUES)
+    return {
+        "arms": read_table(results / "evaluation" / "arms.parquet", ARMS),
+        "metrics": read_json(results / "evaluation" / "metrics.json"),
+        "gate": read_json(results / "evaluation" / "gate.json"),
+        "curves": read_json(results / "evaluation" / "curves.json"),
+        "importance": feature_importance(shap),
+        "modality_importance": modality_importance(shap),
+        "effects": read_table(results / "response" / "effects.parquet", EFFECTS),
+        "predictions": read_table(results / "response" / "predictions.parquet", PREDICTIONS),
+    }
+
+
+def _provenance(config: Any) -> dict[str, str]:
+    from importlib.metadata import version
+
+    from nociomics.config import code_commit, config_digest
+
+    libraries = ("polars", "scikit-learn", "xgboost-cpu", "shap", "snakemake", "mlflow")
+    return {
+        "nociomics": version("nociomics"),
+        "commit": code_commit(),
+        "configuration (SHA-256)": config_digest(config),
+        "seed": str(config.seed),
+        "libraries": ", ".join(f"{name} {version(name)}" for name in libraries),
+        **({"data": config.source} if config.source else {}),
+    }
+
+
+@app.command()
+def profiles(
+    study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output
+) -> None:
+    """Write one page per patient into a folder."""
+    import shutil
+    import tempfile
+
+    from nociomics.cli.profile_data import profile_pages
+    from nociomics.tables.files import write_text
+
+    config = whole_study(study)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        for name, page in profile_pages(config, results):
+            write_text(page, draft / name)
+        draft.chmod(0o755)
+        if output.exists():
+            shutil.rmtree(output)
+        os.replace(draft, output)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,146 @@
+"""Stage response: folds, predictions out of fold, the final model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nociomics.cli.options import (
+    BlocksJson,
+    Catalogue,
+    Features,
+    Output,
+    Seed,
+    SettingsJson,
+    Splits,
+    TargetJson,
+    TargetRows,
+    section,
+)
+
+if TYPE_CHECKING:
+    from nociomics.models.value_model import Training
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _stage() -> None:
+    """Predict response to treatment."""
+
+
+@app.command()
+def splits(
+    target_rows: TargetRows,
+    features: Features,
+    catalogue: Catalogue,
+    settings: SettingsJson,
+    seed: Seed,
+    splits: Splits,
+    duplicates: Annotated[Path, typer.Option(help="pairs of ids that are probably one person, to write")],
+    dosages: Annotated[Path | None, typer.Option(help="ingested/dosages.parquet")] = None,
+    given: Annotated[Path | None, typer.Option(help="folds fixed by the study")] = None,
+) -> None:
+    """Divide people into folds once, with near-duplicate people kept together."""
+    from nociomics.models.settings import SplitSettings
+    from nociomics.models.study_splits import given_splits, study_splits
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+    from nociomics.tables.ingested import DOSAGES
+    from nociomics.tables.results import DUPLICATES, SPLITS
+
+    rows = read_table(target_rows, TARGET_ROWS)
+    folds, pairs = study_splits(
+        rows,
+        read_table(features, FEATURES),
+        read_table(catalogue, FEATURE_CATALOGUE),
+        read_table(dosages, DOSAGES) if dosages is not None else None,
+        section(settings, SplitSettings),
+        seed,
+    )
+    if given is not None:
+        folds = given_splits(given, rows["patient_id"].to_list(), pairs)
+    write_table(folds, SPLITS, splits)
+    write_table(pairs, DUPLICATES, duplicates)
+
+
+@app.command()
+def cross_validate(
+    target_rows: TargetRows,
+    features: Features,
+    catalogue: Catalogue,
+    splits: Splits,
+    target: TargetJson,
+    blocks: BlocksJson,
+    settings: SettingsJson,
+    seed: Seed,
+    output: Output,
+    variant: Annotated[str, typer.Option(help="full, treatment_only, without_treatment or clinical_only")] = "full",
+) -> None:
+    """Predict everybody under every treatment by models that never saw that person."""
+    import logging
+
+    from nociomics.models.response import out_of_fold
+    from nociomics.models.settings import BlockSettings, ResponseSettings
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.results import OUT_OF_FOLD, SPLITS
+    from nociomics.tables.study import Target
+
+    folds = read_table(splits, SPLITS)
+    predicted = out_of_fold(
+        _training(target_rows, features, catalogue),
+        folds,
+        section(target, Target),
+        section(blocks, BlockSettings),
+        section(settings, ResponseSettings),
+        seed,
+        variant,
+    )
+    write_table(predicted, OUT_OF_FOLD, output)
+    logging.getLogger(__name__).info("%s: %d predictions out of fold", variant, predicted.height)
+
+
+@app.command()
+def fit(
+    target_rows: TargetRows,
+    features: Features,
+    catalogue: Catalogue,
+    splits: Splits,
+    target: TargetJson,
+    blocks: BlocksJson,
+    settings: SettingsJson,
+    seed: Seed,
+    output: Output,
+) -> None:
+    """Fit the final model on everybody with an outcome."""
+    import polars as pl
+
+    from nociomics.models.response import fit_response
+    from nociomics.models.settings import BlockSettings, ResponseSettings
+    from nociomics.models.value_model import Training
+    from nociomics.tables.files import read_table, write_json
+    from nociomics.tables.results import SPLITS
+    from nociomics.tables.study import Target
+
+    study = _training(target_rows, features, catalogue)
+    folds = read_table(splits, SPLITS).filter(pl.col("repeat") == pl.col("repeat").min())
+    inner = study.rows.select("patient_id").join(folds, on="patient_id", how="left", maintain_order="left")
+    training = Training(study.features, study.catalogue, study.rows, inner["inner_fold"].to_numpy())
+    chosen = section(settings, ResponseSettings)
+    model = fit_response(training, section(target, Target), section(blocks, BlockSettings), chosen, chosen.refits, seed)
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(model.save(output), output / "model.json")
+
+
+def _training(target_rows: Path, features: Path, catalogue: Path) -> Training:
+    import numpy as np
+
+    from nociomics.models.value_model import Training
+    from nociomics.tables.files import read_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+
+    rows = read_table(target_rows, TARGET_ROWS)
+    people = read_table(features, FEATURES)
+    return Training(people, read_table(catalogue, FEATURE_CATALOGUE), rows, np.zeros(rows.height, dtype=int))

@@ -1,0 +1,188 @@
+"""Check a study, and run its whole workflow."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nociomics.errors import NociomicsError
+
+if TYPE_CHECKING:
+    from nociomics.config import Config
+
+_DONE = re.compile(r"(\d+) of (\d+) steps \(\d+%\) done")
+_STARTED = re.compile(r"^\s*(?:local)?rule (\w+):")
+
+
+def check(study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="the study file")]) -> None:
+    """Name every problem of every table at once, with file, column, count and first row.
+
+    Exit 1 when any of them would stop a run.
+
+    Example: nociomics check study.yaml
+    """
+    from nociomics.config import data_folder, load_config
+    from nociomics.ingest.study_tables import read_study, require_sound
+
+    config = load_config(study)
+    folder = data_folder(config, study.resolve().parent)
+    read = read_study(config.model_copy(update={"data_root": None}), folder)
+    for finding in read.findings:
+        if finding.severity != "fatal":
+            typer.echo(f"{finding.severity}: {finding.table}: {finding.message}")
+    require_sound(read.findings)
+    people = read.patients.height if read.patients is not None else 0
+    typer.echo(f"{study}: no problem would stop a run ({people} patients).")
+
+
+def run(
+    study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="the study file")],
+    cores: Annotated[int | None, typer.Option(help="cores to use; all when left out")] = None,
+    snakemake: Annotated[list[str] | None, typer.Argument(help="behind --: arguments for Snakemake")] = None,
+) -> None:
+    """Run the whole workflow of a study; results go to results/<study>/ of the current folder.
+
+    Example: nociomics run study.yaml --cores 2 -- --dry-run
+    """
+    from nociomics.config import data_folder, load_config
+
+    config = load_config(study)
+    data_folder(config, study.resolve().parent)
+    _require_files(config, study)
+    extra = snakemake or []
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), "--configfile", str(study.resolve())]
+    command += ["--cores", str(cores or os.cpu_count() or 1), "--rerun-incomplete", *extra]
+    if any(word in extra for word in ("-n", "--dry-run", "--dryrun", "--list", "--unlock", "--summary")):
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
+    results = Path("results") / config.study
+    _require_writable(results)
+    began = time.time()
+    code = _with_progress(command, results / "logs" / "snakemake.log")
+    if code != 0:
+        raise NociomicsError(_what_failed(results, began))
+    _say_where(config, results)
+
+
+def snakefile() -> Path:
+    """Return the workflow of this installation: the repository's, or the one inside the package."""
+    package = Path(__file__).resolve().parents[1]
+    for root in (package.parents[1], package / "_workflow"):
+        if (root / "workflow" / "Snakefile").is_file():
+            return root / "workflow" / "Snakefile"
+    raise NociomicsError("This installation has no workflow; install nociomics again from its repository or a wheel.")
+
+
+def _require_files(config: Config, study: Path) -> None:
+    from nociomics.config import data_folder
+    from nociomics.tables.study import Tables
+
+    folder = data_folder(config, study.resolve().parent)
+    named = [
+        (f"tables.{table}", path)
+        for table in Tables.model_fields
+        for source in getattr(config.tables, table)
+        for path in (source.path, *([source.samples.path] if source.samples else []))
+    ]
+    named += [("splits", config.splits)] if config.splits else []
+    absent = [f"{key}: {folder / path} is not there" for key, path in named if not (folder / path).is_file()]
+    if absent:
+        hint = f" {config.source}" if config.source else ""
+        raise NociomicsError(
+            f"{study}: {len(absent)} files are missing.\n" + "\n".join(f"  {line}" for line in absent)
+            + f"\nCorrect the paths (they are relative to data_root), or leave the table out.{hint}"
+        )
+
+
+def _require_writable(results: Path) -> None:
+    from nociomics.tables.files import written_whole
+
+    with written_whole(results / "logs" / ".writable") as draft:
+        draft.write_text("")
+    (results / "logs" / ".writable").unlink(missing_ok=True)
+
+
+def _with_progress(command: list[str], log: Path) -> int:
+    """Run Snakemake with its output in a log; show the steps done, the time gone and the time left."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    with log.open("w", encoding="utf-8") as file, subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            _show(_recorded(process.stdout, file))
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+
+
+def _recorded(lines: Iterator[str], file: object) -> Iterator[str]:
+    for line in lines:
+        file.write(line)  # type: ignore[attr-defined]
+        file.flush()  # type: ignore[attr-defined]
+        yield line
+
+
+def _show(lines: Iterator[str]) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting", total=None)
+        for line in lines:
+            if started := _STARTED.match(line):
+                progress.update(task, description=started[1].replace("_", " "))
+            if done := _DONE.search(line):
+                progress.update(task, completed=int(done[1]), total=int(done[2]))
+                if not console.is_terminal:
+                    sys.stderr.write(f"{done[1]} of {done[2]} steps done\n")
+
+
+def _what_failed(results: Path, began: float) -> str:
+    """Gather the clear errors of the steps that failed since the run began."""
+    logs = sorted(path for path in (results / "logs").rglob("*.log") if path.stat().st_mtime >= began - 1)
+    told: list[str] = []
+    broken: list[str] = []
+    for path in logs:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path.name == "snakemake.log":
+            continue
+        found = text.find("ERROR: ")
+        if found >= 0:
+            told.append(text[found + len("ERROR: ") :].strip())
+        elif "Traceback" in text:
+            broken.append(str(path))
+    if told:
+        return "\n".join(dict.fromkeys(told))
+    where = ", ".join(broken) or str(results / "logs" / "snakemake.log")
+    return f"A step failed without a message for you: this is a bug, or the machine ended it. Its log: {where}."
+
+
+def _say_where(config: Config, results: Path) -> None:
+    typer.echo(f"Report:          {results / 'report.html'}")
+    profiles = sorted((results / "profiles").glob("*.html")) if config.target else []
+    if profiles:
+        typer.echo(f"One patient:     {profiles[0]}")
+    if config.target:
+        typer.echo(f"Exported model:  {results / 'export' / 'model'}")
+    tracked = results / "tracking.json"
+    if config.target and config.tracking.enabled and tracked.is_file():
+        from nociomics.tables.files import read_json
+
+        link = read_json(tracked)
+        if link.get("server"):
+            typer.echo(f"MLflow:          {link['server']}")
+            typer.echo(f"  then open      {link['link']}")
+        else:
+            typer.echo(f"MLflow:          {link['link']}")

@@ -1,0 +1,37 @@
+"""Make the invented cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder to write; made when absent")],
+    patients: Annotated[int, typer.Option(min=10, help="number of patients")] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="fixes the patients")] = 1,
+    world: Annotated[int, typer.Option(min=0, help="fixes the constants of nature and laboratory")] = 0,
+    mechanism: Annotated[
+        str, typer.Option(help="endotypes, continuum, two_types, six_types, no_heterogeneity, half_effects, product, noise")
+    ] = "endotypes",
+    assignment: Annotated[str, typer.Option(help="randomised or observational")] = "randomised",
+    effect_size: Annotated[float, typer.Option(help="1: as described; 0.5: half as strong")] = 1.0,
+    scale: Annotated[str, typer.Option(help="cohort; biobank is not simulated yet")] = "cohort",
+) -> None:
+    """Simulate a chronic-pain cohort with every table, a study file, and the truth beside it.
+
+    Example: nociomics simulate demo --patients 600 --seed 1
+    """
+    from nociomics.errors import StudyError
+    from nociomics.simulate.cohort import simulate_cohort
+    from nociomics.simulate.folder import write_cohort
+
+    if scale != "cohort":
+        raise StudyError(f'--scale "{scale}" cannot be simulated: this version makes the scale "cohort" only.')
+    cohort = simulate_cohort(
+        patients, seed, world=world, mechanism=mechanism, assignment=assignment, effect_size=effect_size
+    )
+    study = write_cohort(cohort, folder)
+    typer.echo(f"{patients} invented patients are in {folder}. Run them: nociomics run {study}")

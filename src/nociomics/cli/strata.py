@@ -1,0 +1,39 @@
+"""Stage strata."""
+
+from __future__ import annotations
+
+import typer
+
+from nociomics.cli.options import BlocksJson, Catalogue, Features, Output, Seed, SettingsJson, section
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _stage() -> None:
+    """Find patient strata."""
+
+
+@app.command()
+def find(
+    features: Features, catalogue: Catalogue, settings: SettingsJson, blocks: BlocksJson, seed: Seed, output: Output
+) -> None:
+    """Reduce people to factor scores and see whether more than one stratum exists."""
+    import polars as pl
+
+    from nociomics.models.settings import BlockSettings, StrataSettings
+    from nociomics.models.stratification import StratumModel
+    from nociomics.tables.files import read_table, write_json, write_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES
+    from nociomics.tables.results import ASSIGNMENTS, FACTOR_SCORES
+
+    people = read_table(features, FEATURES)
+    model = StratumModel(section(settings, StrataSettings), section(blocks, BlockSettings), seed)
+    model.fit(people, read_table(catalogue, FEATURE_CATALOGUE))
+    scores, measured = model.scores(people)
+    columns = {f"factor_{place + 1}": scores[:, place] for place in range(scores.shape[1])}
+    frame = pl.DataFrame({"patient_id": people["patient_id"], **columns}).filter(pl.Series(measured))
+    write_table(model.assign(people), ASSIGNMENTS, output / "assignments.parquet")
+    write_table(frame, FACTOR_SCORES, output / "factor_scores.parquet")
+    write_json(model.summary(people), output / "summary.json")
+    write_json(model.to_dict(), output / "model.json")

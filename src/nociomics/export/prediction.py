@@ -1,0 +1,175 @@
+"""Predictions and effects for people, from a loaded bundle: one code for the study, new cohorts and services."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from nociomics.models.response import Predicted, predict_response, predicted_frame
+
+ABSTENTION_LEVEL = 0.8
+_OK = "ok"
+
+
+def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Predict people under every treatment, and every difference between two treatments.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        As loaded by `nociomics.export.bundle.load_bundle`.
+    features : DataFrame, one row per person
+        As in `FEATURES`.
+    baseline : ndarray of shape (n_people,)
+        Baseline of the outcome in points; NaN where unknown.
+
+    Returns
+    -------
+    predictions, effects : DataFrame
+        As in `tables.results.PREDICTIONS` and `EFFECTS`. A person whose values lie outside what the
+        bundle allows gets nulls and a status that names the feature.
+    """
+    status = row_status(bundle.schema, features)
+    predicted = predict_response(bundle.model, features, baseline)
+    predictions = _with_interval(predicted_frame(features["patient_id"], predicted), predicted, bundle.interval)
+    predictions = _silenced(predictions, features["patient_id"], status)
+    effects = _effects(features["patient_id"], predicted, bundle.gate, bundle.interval["level"])
+    return predictions, _silenced(effects, features["patient_id"], status)
+
+
+def row_status(schema: list[dict[str, Any]], features: pl.DataFrame) -> list[str]:
+    """Say for each person whether the bundle may answer: ``ok``, or why not, without showing a value."""
+    reasons: list[list[str]] = [[] for _ in range(features.height)]
+    measured = np.zeros(features.height, dtype=bool)
+    for entry in schema:
+        name = entry["feature"]
+        if name not in features.columns:
+            continue
+        measured |= features[name].is_not_null().to_numpy()
+        if entry["kind"] == "category":
+            continue
+        values = features[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        for place in np.flatnonzero(_outside(values, entry)):
+            reasons[place].append(f"{name} is not within {_range(entry)} {entry['unit']}")
+    statuses = []
+    for place, found in enumerate(reasons):
+        if found:
+            statuses.append("rejected: " + "; ".join(found[:3]))
+        else:
+            statuses.append(_OK if measured[place] or not schema else "abstained: nothing that the model uses was measured")
+    return statuses
+
+
+def _outside(values: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
+    low = -np.inf if entry["low"] is None else entry["low"]
+    high = np.inf if entry["high"] is None else entry["high"]
+    known = ~np.isnan(values)
+    return np.asarray(known & (np.isinf(values) | (values < low) | (values > high)))
+
+
+def _range(entry: dict[str, Any]) -> str:
+    if entry["low"] is None and entry["high"] is None:
+        return "finite numbers, in"
+    low = "-inf" if entry["low"] is None else f"{entry['low']:g}"
+    high = "inf" if entry["high"] is None else f"{entry['high']:g}"
+    return f"{low} to {high}"
+
+
+def _with_interval(frame: pl.DataFrame, predicted: Predicted, interval: dict[str, Any]) -> pl.DataFrame:
+    """Add lower and upper: conformal for points, spread over refits for a probability, null for classes."""
+    if predicted.p_class is not None:
+        bounds = [pl.lit(None, pl.Float64).alias(name) for name in ("lower", "upper")]
+        return frame.with_columns(bounds)
+    if interval["half_width"] is not None:
+        half = interval["half_width"]
+        return frame.with_columns(lower=pl.col("expected") - half, upper=pl.col("expected") + half)
+    odds = logit(np.clip(predicted.refit_expected, 1e-9, 1 - 1e-9))
+    reach = norm.ppf(0.5 + interval["level"] / 2) * odds.std(axis=0, ddof=1)
+    centre = logit(np.clip(predicted.expected, 1e-9, 1 - 1e-9))
+    lower, upper = expit(centre - reach), expit(centre + reach)
+    return frame.with_columns(
+        lower=pl.Series(lower.T.reshape(-1), dtype=pl.Float64), upper=pl.Series(upper.T.reshape(-1), dtype=pl.Float64)
+    )
+
+
+def _effects(patients: pl.Series, predicted: Predicted, gate: dict[str, Any], level: float) -> pl.DataFrame:
+    schema = {
+        "patient_id": pl.String,
+        "treatment_a": pl.String,
+        "treatment_b": pl.String,
+        "effect": pl.Float64,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "p_better": pl.Float64,
+        "recommended": pl.String,
+        "status": pl.String,
+    }
+    if len(predicted.arms) < 2 or predicted.p_class is not None:
+        return pl.DataFrame(schema=schema)
+    recommended, status = _recommended(predicted, gate)
+    reach = norm.ppf(0.5 + level / 2)
+    frames = []
+    for a, b in combinations(range(len(predicted.arms)), 2):
+        effect = predicted.expected[:, a] - predicted.expected[:, b]
+        spread = _spread(predicted, a, b)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "patient_id": patients,
+                    "treatment_a": pl.Series([predicted.arms[a]] * len(patients), dtype=pl.String),
+                    "treatment_b": pl.Series([predicted.arms[b]] * len(patients), dtype=pl.String),
+                    "effect": effect,
+                    "lower": effect - reach * spread,
+                    "upper": effect + reach * spread,
+                    "p_better": norm.cdf(effect / np.maximum(spread, 1e-12)),
+                    "recommended": pl.Series(recommended, dtype=pl.String),
+                    "status": pl.Series(status, dtype=pl.String),
+                },
+                schema=schema,
+            )
+        )
+    return pl.concat(frames)
+
+
+def _spread(predicted: Predicted, a: int, b: int) -> np.ndarray:
+    difference = predicted.refit_expected[:, :, a] - predicted.refit_expected[:, :, b]
+    return np.asarray(difference.std(axis=0, ddof=1))
+
+
+def _recommended(predicted: Predicted, gate: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+    """One treatment per person, or null: everybody's best one while the gate is closed."""
+    people = len(predicted.expected)
+    if not gate["individual_recommendations"]:
+        return [gate["best_fixed"]] * people, [_OK] * people
+    order = np.argsort(-predicted.expected, axis=1, kind="stable")
+    half = norm.ppf(0.5 + ABSTENTION_LEVEL / 2)
+    chosen: list[str | None] = []
+    status = []
+    for person in range(people):
+        best, second = int(order[person, 0]), int(order[person, 1])
+        difference = predicted.refit_expected[:, person, best] - predicted.refit_expected[:, person, second]
+        sure = predicted.expected[person, best] - predicted.expected[person, second] > half * difference.std(ddof=1)
+        chosen.append(predicted.arms[best] if sure else None)
+        reason = "abstained: not enough information to prefer one of the two best treatments"
+        status.append(_OK if sure else reason)
+    return chosen, status
+
+
+def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl.DataFrame:
+    """Put each person's status on the rows and take the numbers away where it is not ok."""
+    own = pl.DataFrame({"patient_id": patients, "_own": pl.Series(status, dtype=pl.String)})
+    joined = frame.join(own, on="patient_id", how="left", maintain_order="left")
+    fine = pl.col("_own") == _OK
+    keys = {"patient_id", "treatment", "treatment_a", "treatment_b", "status", "_own"}
+    silenced = [pl.when(fine).then(pl.col(name)).alias(name) for name in frame.columns if name not in keys]
+    before = pl.col("status") if "status" in frame.columns else pl.lit(_OK)
+    answered = joined.with_columns(*silenced, status=pl.when(fine).then(before).otherwise(pl.col("_own")))
+    first = [name for name in ("patient_id", "treatment", "expected", "lower", "upper", "p_response") if name in frame.columns]
+    rest = [name for name in answered.columns if name not in {*first, "_own", "status"}]
+    order = [*first, *rest, "status"] if "treatment" in frame.columns else [*frame.columns]
+    return answered.select(order).sort([n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order])

@@ -1,0 +1,91 @@
+"""One feature's entry in the catalogue, and a part of the feature table with its entries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nociomics.tables.finding import Finding
+
+Kind = Literal["numeric", "binary", "category"]
+CATALOGUE_SCHEMA = {
+    "feature": pl.String,
+    "modality": pl.String,
+    "group": pl.String,
+    "unit": pl.String,
+    "measured_at": pl.String,
+    "description": pl.String,
+    "missing_share": pl.Float64,
+    "kind": pl.String,
+    "within": pl.String,
+    "low": pl.Float64,
+    "high": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What a column of the feature table is; see `tables.harmonised.FEATURE_CATALOGUE`."""
+
+    feature: str
+    modality: str
+    group: str
+    unit: str
+    description: str
+    kind: Kind = "numeric"
+    low: float | None = None
+    high: float | None = None
+    within: str | None = None
+    measured_at: str = "baseline"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some columns of the feature table, one row per person, with their catalogue entries."""
+
+    frame: pl.DataFrame
+    features: list[Feature]
+    findings: list[Finding] = field(default_factory=list)
+
+
+def catalogue_frame(features: Iterable[Feature], missing: dict[str, float]) -> pl.DataFrame:
+    """Catalogue entries as a table, with the share of people who lack each feature."""
+    rows = [{**asdict(entry), "missing_share": missing[entry.feature]} for entry in features]
+    return pl.DataFrame(rows, schema=CATALOGUE_SCHEMA)
+
+
+def clean_name(text: str) -> str:
+    """Reduce a column name to ``[a-z0-9_]``.
+
+    Examples
+    --------
+    >>> clean_name("IL-6 (NPX)")
+    'il_6_npx'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "column"
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Give each repeated name a number: the second one ends in ``_2``.
+
+    Examples
+    --------
+    >>> unique_names(["a", "b", "a"])
+    ['a', 'b', 'a_2']
+    """
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in taken:
+            number += 1
+            candidate = f"{name}_{number}"
+        taken.add(candidate)
+        found.append(candidate)
+    return found

@@ -1,0 +1,288 @@
+"""Class probabilities under each treatment: a penalised logistic model per modality, fused with weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.linear_model import LogisticRegression
+
+from nociomics.models.feature_blocks import Encoded, FeatureBlocks
+from nociomics.models.settings import BlockSettings, ResponseSettings
+from nociomics.models.value_model import Training, arms_of
+from nociomics.tables.study import Target
+
+_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_EVERYTHING = 10**9
+
+
+class ClassModel:
+    """Predict class probabilities under every treatment.
+
+    Per modality: compressed or raw columns and the penalty are chosen by log loss over the inner folds.
+    The modalities' out-of-fold log-odds are then fused with non-negative weights that are drawn towards
+    equal ones. A modality that a person lacks adds nothing to that person's log-odds.
+
+    Attributes
+    ----------
+    arms_ : list of str or None
+        Treatments in alphabetical order, or ``[None]``.
+    classes_ : list of str
+        Class names in alphabetical order.
+    weights_ : ndarray of shape (n_refits, n_arms, n_columns, n_classes)
+        Log-odds per unit of the standardised column.
+    intercepts_ : ndarray of shape (n_arms, n_classes)
+        Log-odds at the training mean.
+    """
+
+    kind = "class"
+
+    def __init__(
+        self, target: Target, blocks: BlockSettings, settings: ResponseSettings, refits: int, seed: int
+    ) -> None:
+        self.target, self.block_settings, self.settings = target, blocks, settings
+        self.refits, self.seed = refits, seed
+
+    def fit(self, training: Training) -> ClassModel:
+        """Learn blocks from everybody, and classes from those who have one."""
+        labels = training.rows["label"].to_list()
+        self.classes_ = sorted({label for label in labels if label is not None})
+        self.arms_, arm = arms_of(training.rows, self.target)
+        place = {label: index for index, label in enumerate(self.classes_)}
+        known = np.array([label is not None for label in labels]) & (arm >= 0)
+        classes = np.array([place.get(label, -1) for label in labels])
+        fusion = _Fusion(classes[known], arm[known], len(self.arms_), len(self.classes_), training.inner_fold[known])
+        chosen = [self._choose(fusion, encoder, modality, training, known) for encoder, modality in self._forms(training)]
+        best = _best_per_modality(chosen)
+        self._combine(best, training)
+        self.intercepts_, shares = fusion.fuse([choice["out_of_fold"] for choice in best])
+        self._refit(fusion, best, shares, known, training)
+        return self
+
+    def _forms(self, training: Training) -> list[tuple[FeatureBlocks, str]]:
+        raw = self.block_settings.model_copy(update={"raw_up_to": _EVERYTHING})
+        forms = []
+        for settings in (self.block_settings, raw):
+            encoder = FeatureBlocks(settings).fit(training.features, training.catalogue)
+            for modality in sorted({column.modality for column in encoder.columns_}):
+                wide = any(part.loadings is not None for part in encoder.parts_ if part.modality == modality)
+                repeats_compressed = settings is raw and any(m == modality and not w for _, m, w in forms)
+                if not repeats_compressed:
+                    forms.append((encoder, modality, wide))
+        return [(encoder, modality) for encoder, modality, _ in forms]
+
+    def _choose(
+        self, fusion: _Fusion, encoder: FeatureBlocks, modality: str, training: Training, known: np.ndarray
+    ) -> dict[str, Any]:
+        columns = _standardised(_only(encoder.transform(training.features), modality))[known]
+        tried = fusion.out_of_fold(columns, _STRENGTHS)
+        losses = [fusion.log_loss(logits) for logits in tried]
+        best = int(np.argmin(losses))
+        return {
+            "modality": modality,
+            "encoder": encoder,
+            "strength": _STRENGTHS[best],
+            "out_of_fold": tried[best],
+            "loss": losses[best],
+        }
+
+    def _combine(self, best: list[dict[str, Any]], training: Training) -> None:
+        """Make one encoder of the chosen form of each modality."""
+        blocks = FeatureBlocks(self.block_settings)
+        blocks.parts_ = [p for choice in best for p in choice["encoder"].parts_ if p.modality == choice["modality"]]
+        blocks.categories_ = {
+            name: entry
+            for choice in best
+            for name, entry in choice["encoder"].categories_.items()
+            if entry[0] == choice["modality"]
+        }
+        blocks.columns_ = tuple(blocks._columns())
+        self.blocks_ = blocks
+        values = blocks.transform(training.features).values
+        self.centre_, self.scale_ = _centre_scale(values)
+
+    def _refit(
+        self, fusion: _Fusion, best: list[dict[str, Any]], shares: np.ndarray, known: np.ndarray, training: Training
+    ) -> None:
+        columns = self._inputs(self.blocks_.transform(training.features))[known]
+        modality = np.array([column.modality for column in self.blocks_.columns_])
+        self.weights_ = np.zeros((self.refits, len(self.arms_), columns.shape[1], len(self.classes_)))
+        for refit in range(self.refits):
+            rng = np.random.default_rng([self.seed, refit])
+            drawn = fusion.drawn(rng)
+            for choice, share in zip(best, shares, strict=True):
+                inside = np.flatnonzero(modality == choice["modality"])
+                own = fusion.fit_weights(columns[np.ix_(drawn, inside)], drawn, (choice["strength"],))
+                self.weights_[refit][:, inside, :] = share * own[0]
+
+    def encode(self, features: pl.DataFrame) -> Encoded:
+        """Model columns of people."""
+        return self.blocks_.transform(features)
+
+    def _inputs(self, encoded: Encoded) -> np.ndarray:
+        return np.nan_to_num((encoded.values - self.centre_) / self.scale_)
+
+    def linear_inputs(self, encoded: Encoded) -> np.ndarray:
+        """Standardised columns, 0 where not measured: what the log-odds are linear in."""
+        return self._inputs(encoded)
+
+    def probabilities(self, encoded: Encoded) -> np.ndarray:
+        """Class probabilities of shape (n_people, n_arms, n_classes), from log-odds averaged over refits."""
+        return self._probabilities(encoded, self.weights_.mean(axis=0))
+
+    def refit_probabilities(self, encoded: Encoded) -> np.ndarray:
+        """Class probabilities per refit: shape (n_refits, n_people, n_arms, n_classes)."""
+        return np.asarray([self._probabilities(encoded, weights) for weights in self.weights_])
+
+    def _probabilities(self, encoded: Encoded, weights: np.ndarray) -> np.ndarray:
+        logits = np.einsum("nq,aqc->nac", self._inputs(encoded), weights) + self.intercepts_
+        return np.asarray(softmax(logits, axis=2))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Return everything as plain JSON values; nothing is written into the folder."""
+        return {
+            "kind": self.kind,
+            "target": self.target.model_dump(),
+            "arms": self.arms_,
+            "classes": self.classes_,
+            "refits": self.refits,
+            "seed": self.seed,
+            "settings": self.settings.model_dump(),
+            "blocks": self.blocks_.to_dict(),
+            "centre": self.centre_.tolist(),
+            "scale": self.scale_.tolist(),
+            "weights": self.weights_.tolist(),
+            "intercepts": self.intercepts_.tolist(),
+        }
+
+    @classmethod
+    def load(cls, stored: dict[str, Any], folder: Path) -> ClassModel:
+        """Rebuild from what `save` returned."""
+        blocks = FeatureBlocks.from_dict(stored["blocks"])
+        target, settings = Target(**stored["target"]), ResponseSettings(**stored["settings"])
+        model = cls(target, blocks.settings, settings, stored["refits"], stored["seed"])
+        model.arms_, model.classes_, model.blocks_ = stored["arms"], stored["classes"], blocks
+        model.centre_, model.scale_ = np.asarray(stored["centre"]), np.asarray(stored["scale"])
+        shape = (stored["refits"], len(model.arms_), len(blocks.columns_), len(model.classes_))
+        model.weights_ = np.asarray(stored["weights"], dtype=float).reshape(shape)
+        model.intercepts_ = np.asarray(stored["intercepts"], dtype=float)
+        return model
+
+
+class _Fusion:
+    """The people with a class, and what is fitted to them."""
+
+    def __init__(self, classes: np.ndarray, arm: np.ndarray, arms: int, n_classes: int, folds: np.ndarray) -> None:
+        self.classes, self.arm, self.arms, self.n_classes, self.folds = classes, arm, arms, n_classes, folds
+
+    def out_of_fold(self, columns: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
+        """Log-odds (n_people, n_classes) of each inner fold from the other folds, without intercepts, per strength."""
+        logits = [np.zeros((len(self.classes), self.n_classes)) for _ in strengths]
+        for fold in np.unique(self.folds):
+            train, test = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
+            for place, weights in enumerate(self.fit_weights(columns[train], train, strengths)):
+                logits[place][test] = np.einsum("nq,nqc->nc", columns[test], weights[self.arm[test]])
+        return logits
+
+    def fit_weights(self, columns: np.ndarray, rows: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
+        """Penalised logistic weights of shape (n_arms, n_columns, n_classes) from the given people, per strength."""
+        width = columns.shape[1]
+        if width == 0 or len(np.unique(self.classes[rows])) < self.n_classes:
+            return [np.zeros((self.arms, width, self.n_classes)) for _ in strengths]
+        arm = self.arm[rows]
+        design = [columns]
+        if self.arms > 1:
+            design += [columns * (arm == a)[:, None] for a in range(self.arms)]
+            design.append(5.0 * (arm[:, None] == np.arange(self.arms)))  # barely penalised
+        rotated, back = _rotated(np.hstack(design))
+        found = []
+        for strength in strengths:
+            model = LogisticRegression(C=strength, max_iter=2000).fit(rotated, self.classes[rows])
+            own = model.coef_ @ back.T
+            found.append(self._per_arm(np.vstack([np.zeros_like(own), own]) if self.n_classes == 2 else own, width))
+        return found
+
+    def _per_arm(self, coefficients: np.ndarray, width: int) -> np.ndarray:
+        weights = np.repeat(coefficients[None, :, :width], self.arms, axis=0)
+        if self.arms > 1:
+            for a in range(self.arms):
+                weights[a] += coefficients[:, (a + 1) * width : (a + 2) * width]
+        return np.asarray(weights.transpose(0, 2, 1))
+
+    def log_loss(self, logits: np.ndarray) -> float:
+        """Log loss of one modality's log-odds beside class and arm intercepts fitted to them."""
+        intercepts, shares = self.fuse([logits])
+        return self._loss(intercepts[self.arm] + shares[0] * logits)
+
+    def fuse(self, modalities: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Fit intercepts (n_arms, n_classes) and one non-negative weight per modality to out-of-fold log-odds."""
+        count = len(modalities)
+        free = self.arms * self.n_classes
+        stacked = np.asarray(modalities).reshape(count, len(self.classes), self.n_classes)
+        prior = np.full(count, 1.0 / max(count, 1))
+
+        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            intercepts = parameters[:free].reshape(self.arms, self.n_classes)
+            shares = parameters[free:]
+            logits = intercepts[self.arm] + np.tensordot(shares, stacked, axes=1)
+            error = softmax(logits, axis=1)
+            error[np.arange(len(self.classes)), self.classes] -= 1
+            slope = np.zeros((self.arms, self.n_classes))
+            np.add.at(slope, self.arm, error)
+            towards = np.einsum("mnc,nc->m", stacked, error) + (shares - prior)
+            value = self._loss(logits) * len(self.classes) + 0.5 * np.sum((shares - prior) ** 2)
+            value += 0.5e-3 * np.sum(intercepts**2)
+            return value, np.concatenate([(slope + 1e-3 * intercepts).ravel(), towards])
+
+        start = np.concatenate([np.zeros(free), prior])
+        bounds = [(None, None)] * free + [(0.0, None)] * count
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
+        return found.x[:free].reshape(self.arms, self.n_classes), found.x[free:]
+
+    def drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """People drawn with replacement within arm and class."""
+        cells = self.arm * self.n_classes + self.classes
+        places = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
+        return np.concatenate([rng.choice(inside, size=len(inside), replace=True) for inside in places])
+
+    def _loss(self, logits: np.ndarray) -> float:
+        return float(-np.mean(log_softmax(logits, axis=1)[np.arange(len(self.classes)), self.classes]))
+
+
+def _rotated(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns in their own row space: an L2 penalty is the same there, and a wide matrix becomes narrow."""
+    if columns.shape[1] <= len(columns):
+        return columns, np.eye(columns.shape[1])
+    left, singular, right = np.linalg.svd(columns, full_matrices=False)
+    return left * singular, right.T
+
+
+def _only(encoded: Encoded, modality: str) -> np.ndarray:
+    inside = [place for place, column in enumerate(encoded.columns) if column.modality == modality]
+    return encoded.values[:, inside]
+
+
+def _centre_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, values, 0).sum(axis=0) / count
+    deviation = np.sqrt((np.where(known, values - centre, 0) ** 2).sum(axis=0) / count)
+    return centre, np.where(deviation > 1e-12, deviation, 1.0)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    centre, scale = _centre_scale(values)
+    return np.nan_to_num((values - centre) / scale)
+
+
+def _best_per_modality(chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    best: dict[str, dict[str, Any]] = {}
+    for choice in chosen:
+        kept = best.get(choice["modality"])
+        if kept is None or choice["loss"] < kept["loss"] - 1e-9:
+            best[choice["modality"]] = choice
+    return [best[name] for name in sorted(best)]

@@ -1,0 +1,280 @@
+"""Features to model columns: everything that is learned from other people before the outcome is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nociomics.errors import LeakageError, StudyError
+from nociomics.models.settings import BlockSettings
+
+LOG_MODALITY = "biomarkers"
+
+
+@dataclass(frozen=True)
+class EncodedColumn:
+    """One model column and what it is shown with."""
+
+    name: str
+    modality: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Model columns of some people.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_people, n_columns)
+        Float64; NaN where not measured.
+    columns : tuple of EncodedColumn
+        In the order of the columns.
+    """
+
+    values: np.ndarray
+    columns: tuple[EncodedColumn, ...]
+
+
+@dataclass
+class _Part:
+    """One modality's numeric features and what was learned of them."""
+
+    modality: str
+    features: list[str]
+    groups: list[str]
+    logged: list[bool]
+    within: str | None
+    centre: dict[str, list[float]]
+    scale: dict[str, list[float]]
+    standardised: bool
+    loadings: list[list[float]] | None = None
+    component_scale: list[float] = field(default_factory=list)
+
+
+class FeatureBlocks:
+    """Compress each wide modality to components and encode categories; narrow modalities stay as they are.
+
+    Nothing is imputed here: a value that was not measured stays NaN, and so does every component of a
+    modality of which nothing was measured. Analytes are taken as log2. Values that are only comparable
+    within a batch or cohort (catalogue column ``within``) are standardised within it.
+
+    Parameters
+    ----------
+    settings : BlockSettings
+        Widths and counts.
+
+    Attributes
+    ----------
+    parts_ : list
+        Learned centres, scales and loadings, one per modality (and ``within`` category).
+    categories_ : dict
+        Category feature -> its levels with enough people.
+    """
+
+    def __init__(self, settings: BlockSettings | None = None) -> None:
+        self.settings = settings or BlockSettings()
+
+    def fit(self, features: pl.DataFrame, catalogue: pl.DataFrame) -> FeatureBlocks:
+        """Learn from people, without any outcome.
+
+        Parameters
+        ----------
+        features : DataFrame, one row per person
+            As in `tables.harmonised.FEATURES`.
+        catalogue : DataFrame, one row per feature
+            As in `tables.harmonised.FEATURE_CATALOGUE`.
+
+        Raises
+        ------
+        LeakageError
+            When a feature was not measured at baseline.
+        """
+        refuse_late_features(catalogue)
+        known = catalogue.filter(pl.col("feature").is_in(features.columns)).sort("modality", "feature")
+        within_columns = set(known["within"].drop_nulls().to_list())
+        numeric = known.filter(pl.col("kind") != "category")
+        self.parts_ = []
+        for (modality, within), rows in numeric.group_by("modality", "within", maintain_order=True):
+            part = self._learn_part(features, rows, str(modality), within if within is None else str(within))
+            if part.features:
+                self.parts_.append(part)
+        categories = known.filter((pl.col("kind") == "category") & ~pl.col("feature").is_in(list(within_columns)))
+        self.categories_ = {
+            row["feature"]: (row["modality"], row["group"], self._levels(features[row["feature"]]))
+            for row in categories.iter_rows(named=True)
+        }
+        self.columns_ = tuple(self._columns())
+        return self
+
+    def transform(self, features: pl.DataFrame) -> Encoded:
+        """Encode people with what was learned; each person's row depends on that person alone."""
+        pieces = [self._encode_part(part, features) for part in self.parts_]
+        pieces += [self._encode_category(name, features) for name in self.categories_]
+        values = np.hstack(pieces) if pieces else np.empty((features.height, 0))
+        return Encoded(values, self.columns_)
+
+    def input_features(self) -> list[str]:
+        """Names of the features that a prediction reads."""
+        numeric = [name for part in self.parts_ for name in part.features]
+        within = [part.within for part in self.parts_ if part.within]
+        return sorted({*numeric, *within, *self.categories_})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything learned, as plain JSON values."""
+        return {
+            "settings": self.settings.model_dump(),
+            "parts": [vars(part) for part in self.parts_],
+            "categories": {name: list(entry) for name, entry in self.categories_.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> FeatureBlocks:
+        """Rebuild from `to_dict`."""
+        blocks = cls(BlockSettings(**stored["settings"]))
+        blocks.parts_ = [_Part(**part) for part in stored["parts"]]
+        blocks.categories_ = {name: (entry[0], entry[1], list(entry[2])) for name, entry in stored["categories"].items()}
+        blocks.columns_ = tuple(blocks._columns())
+        return blocks
+
+    def _learn_part(self, features: pl.DataFrame, rows: pl.DataFrame, modality: str, within: str | None) -> _Part:
+        names = rows["feature"].to_list()
+        logged = [modality == LOG_MODALITY and kind == "numeric" for kind in rows["kind"]]
+        values = _numbers(features, names, logged)
+        level_of = _levels_of(features, within)
+        useful = _varies(values)
+        names, groups = _where(names, useful), _where(rows["group"].to_list(), useful)
+        logged, values = _where(logged, useful), values[:, useful]
+        wide = len(names) > self.settings.raw_up_to
+        centre, scale = _location_scale(values, level_of)
+        part = _Part(modality, names, groups, logged, within, centre, scale, wide or within is not None)
+        if wide:
+            _learn_components(part, _standardise(values, level_of, part), self.settings.components)
+        return part
+
+    def _encode_part(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
+        values = _numbers(features, part.features, part.logged)
+        if part.standardised:
+            values = _standardise(values, _levels_of(features, part.within), part)
+        if part.loadings is None:
+            return values
+        empty = np.isnan(values).all(axis=1)
+        scores = np.nan_to_num(values) @ np.asarray(part.loadings) / np.asarray(part.component_scale)
+        scores[empty] = np.nan
+        return scores
+
+    def _encode_category(self, name: str, features: pl.DataFrame) -> np.ndarray:
+        levels = self.categories_[name][2]
+        if name not in features.columns:
+            return np.full((features.height, len(levels)), np.nan)
+        values = features[name].cast(pl.String).to_numpy()
+        known = np.array([value is not None for value in values])
+        columns = [np.where(known, values == level, np.nan).astype(float) for level in levels]
+        return np.column_stack(columns) if columns else np.empty((features.height, 0))
+
+    def _levels(self, values: pl.Series) -> list[str]:
+        counts = values.cast(pl.String).drop_nulls().value_counts().filter(pl.col("count") >= self.settings.category_people)
+        levels = sorted(counts[values.name].to_list())
+        # two levels need one column: the second is the first's mirror image
+        return levels[1:] if len(levels) == 2 else levels if len(levels) > 2 else []
+
+    def _columns(self) -> list[EncodedColumn]:
+        columns: list[EncodedColumn] = []
+        for part in self.parts_:
+            if part.loadings is None:
+                columns += [
+                    EncodedColumn(name, part.modality, group)
+                    for name, group in zip(part.features, part.groups, strict=True)
+                ]
+            else:
+                columns += [
+                    EncodedColumn(f"{part.modality}_component_{i + 1:02d}", part.modality, f"{part.modality} components")
+                    for i in range(len(part.component_scale))
+                ]
+        for name, (modality, group, levels) in self.categories_.items():
+            columns += [EncodedColumn(f"{name}_{level}", modality, group) for level in levels]
+        return columns
+
+
+def refuse_late_features(catalogue: pl.DataFrame) -> None:
+    """Raise `LeakageError` naming every feature that was measured after the start of treatment."""
+    late = catalogue.filter(pl.col("measured_at") != "baseline")
+    if late.height:
+        named = ", ".join(f'"{name}" ({when})' for name, when in late.select("feature", "measured_at").head(5).iter_rows())
+        raise LeakageError(
+            f"{late.height} features were measured after the start of treatment and may not predict its outcome: "
+            f"{named}. Leave them out of the features."
+        )
+
+
+def _numbers(features: pl.DataFrame, names: list[str], logged: list[bool]) -> np.ndarray:
+    """Feature values as (n_people, n_features) float64; NaN for null, absent columns and logs of nothing."""
+    values = np.full((features.height, len(names)), np.nan)
+    for column, name in enumerate(names):
+        if name in features.columns:
+            if features[name].dtype == pl.String:
+                raise StudyError(f'Feature "{name}" holds text here, but the model was trained with numbers.')
+            values[:, column] = features[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    positive = np.asarray(logged, dtype=bool)
+    if positive.any():
+        part = values[:, positive]
+        values[:, positive] = np.log2(part, where=part > 0, out=np.full_like(part, np.nan))
+    return values
+
+
+def _varies(values: np.ndarray) -> np.ndarray:
+    """Whether a feature takes at least two values."""
+    known = ~np.isnan(values)
+    low = np.where(known, values, np.inf).min(axis=0, initial=np.inf)
+    high = np.where(known, values, -np.inf).max(axis=0, initial=-np.inf)
+    return np.asarray(high - low > 1e-12)
+
+
+def _where(items: list, keep: np.ndarray) -> list:
+    return [item for item, kept in zip(items, keep, strict=True) if kept]
+
+
+def _levels_of(features: pl.DataFrame, within: str | None) -> np.ndarray:
+    if within is None or within not in features.columns:
+        return np.full(features.height, "", dtype=object)
+    return features[within].cast(pl.String).fill_null("").to_numpy().astype(object)
+
+
+def _location_scale(values: np.ndarray, level_of: np.ndarray) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Mean and standard deviation per feature, over everybody ("") and per level with at least 10 people."""
+    centre, scale = {}, {}
+    for level in ["", *sorted(set(level_of) - {""})]:
+        rows = values if level == "" else values[level_of == level]
+        if level and len(rows) < 10:
+            continue
+        count = (~np.isnan(rows)).sum(axis=0)
+        mean = np.nansum(rows, axis=0) / np.maximum(count, 1)
+        deviation = np.sqrt(np.nansum((rows - mean) ** 2, axis=0) / np.maximum(count, 1))
+        centre[level] = np.where(count > 0, mean, 0.0).tolist()
+        scale[level] = np.where(deviation > 1e-12, deviation, 1.0).tolist()
+    return centre, scale
+
+
+def _standardise(values: np.ndarray, level_of: np.ndarray, part: _Part) -> np.ndarray:
+    """Standardise within the person's level; a level that training did not know takes the pooled values."""
+    centre, scale = np.empty_like(values), np.empty_like(values)
+    for level in set(level_of):
+        known = level if level in part.centre else ""
+        centre[level_of == level] = part.centre[known]
+        scale[level_of == level] = part.scale[known]
+    return np.asarray((values - centre) / scale)
+
+
+def _learn_components(part: _Part, standardised: np.ndarray, components: int) -> None:
+    measured = standardised[~np.isnan(standardised).all(axis=1)]
+    filled = np.nan_to_num(measured)
+    _, singular, right = np.linalg.svd(filled, full_matrices=False)
+    kept = int(min(components, max(1, len(filled) // 10), (singular > 1e-9).sum()))
+    loadings = right[:kept].T
+    # the sign of a component is arbitrary: fix it, so that the same people give the same columns
+    loadings = loadings * np.sign(loadings[np.abs(loadings).argmax(axis=0), np.arange(kept)])
+    part.loadings = loadings.tolist()
+    part.component_scale = (singular[:kept] / np.sqrt(max(len(filled), 1))).tolist()

@@ -1,0 +1,230 @@
+"""One face for the response models: fit, predict, and predict out of fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nociomics.errors import StudyError
+from nociomics.models.class_model import ClassModel
+from nociomics.models.people_order import content_order
+from nociomics.models.settings import BlockSettings, ResponseSettings
+from nociomics.models.value_model import Training, ValueModel
+from nociomics.tables.study import Target
+
+ResponseModel = ValueModel | ClassModel
+
+VARIANTS = {
+    "full": "every feature and the treatment",
+    "treatment_only": "the treatment and nothing else",
+    "without_treatment": "every feature, treatment unknown",
+    "clinical_only": "clinical data and questionnaires, and the treatment",
+}
+_BEDSIDE = ("clinical", "questionnaires")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of some people under every treatment.
+
+    Attributes
+    ----------
+    arms : list of str or None
+        Treatments, in the order of the second axis.
+    expected : ndarray of shape (n_people, n_arms)
+        Points, units, or the probability of 1; NaN for more than two classes.
+    refit_expected : ndarray of shape (n_refits, n_people, n_arms)
+        The same, per bootstrap refit.
+    p_response : ndarray of shape (n_people, n_arms), or None
+        Probability of the study's response; None when the study names none.
+    classes : list of str
+        Class names; empty unless the target is multiclass.
+    p_class : ndarray of shape (n_people, n_arms, n_classes), or None
+        Class probabilities of a multiclass target.
+    """
+
+    arms: list[str | None]
+    expected: np.ndarray
+    refit_expected: np.ndarray
+    p_response: np.ndarray | None
+    classes: list[str]
+    p_class: np.ndarray | None
+
+
+def fit_response(
+    training: Training, target: Target, blocks: BlockSettings, settings: ResponseSettings, refits: int, seed: int
+) -> ResponseModel:
+    """Fit the response model of a study.
+
+    People are put into an order that depends only on their content, so that neither the order of the
+    tables nor the ids change the model.
+
+    Raises
+    ------
+    StudyError
+        When too few people have an outcome to fit anything.
+    """
+    order = content_order(training.features.hstack(training.rows.drop("patient_id")))
+    ordered = Training(
+        training.features[order], training.catalogue, training.rows[order], training.inner_fold[order]
+    )
+    _require_enough(ordered.rows, target)
+    make = ClassModel if target.kind in ("binary", "multiclass") else ValueModel
+    return make(target, blocks, settings, refits, seed).fit(ordered)
+
+
+def predict_response(model: ResponseModel, features: pl.DataFrame, baseline: np.ndarray) -> Predicted:
+    """Predict people under every treatment the model knows.
+
+    Parameters
+    ----------
+    model : ValueModel or ClassModel
+        Fitted.
+    features : DataFrame, one row per person
+        Columns that the model does not know are ignored; columns that it lacks count as not measured.
+    baseline : ndarray of shape (n_people,)
+        Baseline of the outcome in points, NaN where unknown; used by a response rule only.
+    """
+    encoded = model.encode(features)
+    if isinstance(model, ClassModel):
+        return _predict_classes(model, model.probabilities(encoded), model.refit_probabilities(encoded))
+    refits = model.refit_expected(encoded)
+    expected = refits.mean(axis=0)
+    return Predicted(model.arms_, expected, refits, model.response_probability(expected, baseline), [], None)
+
+
+def _predict_classes(model: ClassModel, probability: np.ndarray, refits: np.ndarray) -> Predicted:
+    if model.target.kind == "binary":
+        return Predicted(model.arms_, probability[:, :, 1], refits[..., 1], probability[:, :, 1], [], None)
+    unknown = np.full(probability.shape[:2], np.nan)
+    return Predicted(model.arms_, unknown, refits[..., 0] * np.nan, None, model.classes_, probability)
+
+
+def load_response(stored: dict[str, Any], folder: Path) -> ResponseModel:
+    """Rebuild a model from its stored parameters and the folder with its forests."""
+    kinds = {"value": ValueModel, "class": ClassModel}
+    return kinds[stored["kind"]].load(stored, folder)
+
+
+def out_of_fold(
+    training: Training,
+    splits: pl.DataFrame,
+    target: Target,
+    blocks: BlockSettings,
+    settings: ResponseSettings,
+    seed: int,
+    variant: str = "full",
+) -> pl.DataFrame:
+    """Predict everybody under every treatment by models that never saw that person.
+
+    Parameters
+    ----------
+    training : Training
+        The whole study; its ``inner_fold`` is not used, the splits table is.
+    splits : DataFrame, one row per person and repeat
+        As in `tables.results.SPLITS`.
+    variant : str
+        A key of `VARIANTS`: the full model, or a simpler one it is compared with.
+
+    Returns
+    -------
+    DataFrame, one row per person, repeat and treatment
+        As in `tables.results.OUT_OF_FOLD`.
+    """
+    study, chosen = _variant(training, target, variant)
+    frames = []
+    for repeat in sorted(splits["repeat"].unique()):
+        folds = study.rows.select("patient_id").join(
+            splits.filter(pl.col("repeat") == repeat), on="patient_id", how="left", maintain_order="left"
+        )
+        outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
+        for fold in np.unique(outer):
+            part = _taken(study, np.flatnonzero(outer != fold), inner)
+            model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
+            held = np.flatnonzero(outer == fold)
+            predicted = predict_response(model, study.features[held], _baselines(study.rows[held]))
+            frame = predicted_frame(study.rows["patient_id"][held], predicted)
+            if variant == "treatment_only" and target.kind == "change":
+                frame = _response_shares(frame, part.rows)
+            frames.append(frame.with_columns(repeat=pl.lit(repeat, pl.Int64), outer_fold=pl.lit(int(fold), pl.Int64)))
+    ordered = pl.concat(frames).sort("patient_id", "repeat", "treatment")
+    if variant == "without_treatment" and target.treatment is not None:
+        ordered = _for_every_arm(ordered, training.rows)
+    first = ["patient_id", "repeat", "outer_fold", "treatment", "expected", "p_response"]
+    return ordered.select(*first, pl.exclude(first))
+
+
+def predicted_frame(patients: pl.Series, predicted: Predicted) -> pl.DataFrame:
+    """Lay predictions out as one row per person and treatment: ``expected``, ``p_response``, ``p_<class>``."""
+    frames = []
+    for place, arm in enumerate(predicted.arms):
+        columns = {
+            "patient_id": patients,
+            "treatment": pl.Series([arm] * len(patients), dtype=pl.String),
+            "expected": _nullable(predicted.expected[:, place]),
+            "p_response": _nullable(
+                predicted.p_response[:, place] if predicted.p_response is not None else np.full(len(patients), np.nan)
+            ),
+        }
+        if predicted.p_class is not None:
+            for index, name in enumerate(predicted.classes):
+                columns[f"p_{name}"] = _nullable(predicted.p_class[:, place, index])
+        frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
+
+
+def _nullable(values: np.ndarray) -> pl.Series:
+    return pl.Series(values, dtype=pl.Float64).fill_nan(None)
+
+
+def _variant(training: Training, target: Target, variant: str) -> tuple[Training, Target]:
+    catalogue = training.catalogue
+    if variant == "treatment_only":
+        catalogue = catalogue.clear()
+    elif variant == "clinical_only":
+        catalogue = catalogue.filter(pl.col("modality").is_in(_BEDSIDE))
+    elif variant == "without_treatment":
+        target = target.model_copy(update={"treatment": None})
+    return Training(training.features, catalogue, training.rows, training.inner_fold), target
+
+
+def _taken(study: Training, places: np.ndarray, inner: np.ndarray) -> Training:
+    return Training(study.features[places], study.catalogue, study.rows[places], inner[places])
+
+
+def _baselines(rows: pl.DataFrame) -> np.ndarray:
+    return rows["baseline"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _response_shares(frame: pl.DataFrame, training_rows: pl.DataFrame) -> pl.DataFrame:
+    """The treatment alone predicts its share of responders, whatever the person's baseline."""
+    shares = training_rows.group_by("treatment").agg(p_response=pl.col("responded").mean())
+    return frame.drop("p_response").join(shares, on="treatment", how="left", maintain_order="left", nulls_equal=True)
+
+
+def _for_every_arm(frame: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    arms = rows.select(pl.col("treatment").drop_nulls().unique().sort())
+    return frame.drop("treatment").join(arms, how="cross").sort("patient_id", "repeat", "treatment")
+
+
+def _require_enough(rows: pl.DataFrame, target: Target) -> None:
+    known = rows.filter(pl.col("label" if target.kind in ("binary", "multiclass") else "response_value").is_not_null())
+    if target.treatment is not None:
+        counts = known.drop_nulls("treatment").group_by("treatment").len()
+        small = counts.filter(pl.col("len") < 5).sort("treatment")
+        if counts.height == 0 or small.height:
+            raise StudyError(
+                f'target.outcome "{target.outcome}": {small.height or "all"} treatments have fewer than 5 people with '
+                "an outcome in a training part; nothing can be learned of them. Merge arms or leave target.treatment out."
+            )
+    if known.height < 20:
+        raise StudyError(
+            f'target.outcome "{target.outcome}": only {known.height} people of a training part have an outcome; '
+            "at least 20 are needed. Leave `target` out to harmonise and find strata only."
+        )
+    if target.kind in ("binary", "multiclass") and known["label"].n_unique() < 2:
+        raise StudyError(f'target.outcome "{target.outcome}" has one class only in a training part: nothing to predict.')

@@ -1,0 +1,56 @@
+"""Settings of everything that learns; `nociomics.config` shows them with their defaults."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from nociomics.tables.study import Strict
+
+
+class SplitSettings(Strict):
+    """How people are divided for nested, grouped, repeated cross-validation."""
+
+    outer_folds: int = Field(5, ge=2, le=20, description="folds of the reported estimate")
+    inner_folds: int = Field(5, ge=2, le=20, description="folds inside each training part, for tuning")
+    repeats: int | None = Field(
+        None, ge=1, le=100, description="repeats of the outer folds; left out: 10 below 500 people, else 3"
+    )
+    genotype_concordance: float = Field(
+        0.95, gt=0.7, le=1, description="people above this concordance over at least 100 variants share a fold"
+    )
+    expression_correlation: float = Field(
+        0.90, gt=0.5, le=1, description="people above this gene-centred correlation share a fold"
+    )
+
+
+class BlockSettings(Strict):
+    """How wide modalities are compressed before anything is modelled."""
+
+    raw_up_to: int = Field(40, ge=1, description="modalities with at most this many features are used as they are")
+    components: int = Field(10, ge=1, le=50, description="principal components of a wider modality")
+    category_people: int = Field(5, ge=1, description="a category needs this many people to become a column")
+
+
+class ResponseSettings(Strict):
+    """How response is predicted."""
+
+    refits: int = Field(20, ge=2, le=200, description="bootstrap refits of the final model; its effect intervals use them")
+    refits_in_folds: int = Field(4, ge=1, le=200, description="bootstrap refits of each cross-validated model")
+    trees: int = Field(15, ge=1, le=2000, description="trees of each forest, per refit and treatment")
+    tree_depth: int = Field(4, ge=1, le=12, description="largest depth of a tree")
+    leaf_people: int = Field(5, ge=1, description="smallest number of people in a leaf")
+    level: float = Field(0.90, gt=0.5, lt=1, description="level of the intervals")
+    background_people: int = Field(100, ge=10, le=100, description="training people stored as the explanation's background")
+
+
+class StrataSettings(Strict):
+    """How strata are looked for."""
+
+    factors: int = Field(4, ge=1, le=6, description="factors over scale scores, log analytes and components")
+    largest_k: int = Field(6, ge=1, le=12, description="largest number of strata tried")
+    starts: int = Field(10, ge=1, description="random starts of each mixture")
+    bootstraps: int = Field(50, ge=0, le=1000, description="bootstrap refits for the stability of each stratum")
+    atypical_share: float = Field(
+        0.01, gt=0, lt=0.2, description="share of training people that counts as atypical by distance"
+    )
+    between_below: float = Field(0.6, gt=0, lt=1, description="largest membership below this: between strata")

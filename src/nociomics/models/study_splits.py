@@ -1,0 +1,81 @@
+"""The folds of a study: made from its ids, or given by its author."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from nociomics.errors import StudyError
+from nociomics.models.settings import SplitSettings
+from nociomics.models.splits import find_duplicates, make_splits, person_groups
+from nociomics.tables.results import SPLITS
+
+
+def study_splits(
+    rows: pl.DataFrame,
+    features: pl.DataFrame,
+    catalogue: pl.DataFrame,
+    dosages: pl.DataFrame | None,
+    settings: SplitSettings,
+    seed: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make a study's folds and the pairs of ids that had to be kept together.
+
+    Folds are balanced over the treatment received and the response.
+
+    Returns
+    -------
+    splits, duplicates : DataFrame
+        As in `tables.results.SPLITS` and `DUPLICATES`.
+    """
+    genes = catalogue.filter((pl.col("modality") == "expression") & (pl.col("kind") == "numeric"))["feature"].to_list()
+    expression = features.select("patient_id", *genes).filter(~pl.all_horizontal(pl.col(genes).is_null())) if genes else None
+    pairs = find_duplicates(dosages, expression, settings)
+    patients = rows["patient_id"].to_list()
+    groups = person_groups(patients, pairs)
+    balanced = rows.select(
+        "patient_id",
+        pl.concat_str(
+            pl.col("treatment").fill_null(""),
+            pl.coalesce(pl.col("label"), pl.col("responded").cast(pl.String), pl.lit("")),
+            separator="/",
+        ).alias("stratum"),
+    )
+    splits = make_splits(patients, groups, dict(balanced.iter_rows()), settings, seed)
+    return splits, pairs
+
+
+def given_splits(path: Path, patients: list[str], pairs: pl.DataFrame) -> pl.DataFrame:
+    """Read folds that the study fixes, and refuse those that miss people or part one person's two ids.
+
+    Raises
+    ------
+    StudyError
+        When the file is not a splits table, leaves people out, or separates near-duplicates.
+    """
+    try:
+        splits = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StudyError(f"splits: {path.name} cannot be read as Parquet ({type(error).__name__}).") from error
+    problems = SPLITS.problems(splits)
+    if not problems:
+        for repeat, part in splits.group_by("repeat", maintain_order=True):
+            absent = len(set(patients) - set(part["patient_id"]))
+            if absent:
+                problems.append(f"repeat {repeat[0]} lacks {absent} of {len(patients)} people")
+        problems += _parted(splits, pairs)
+    if problems:
+        raise StudyError(f"splits: {path.name}: " + "; ".join(problems) + ".")
+    return splits.filter(pl.col("patient_id").is_in(patients)).sort("repeat", "patient_id").select(
+        pl.col("patient_id"), *(pl.col(name).cast(pl.Int64) for name in ("repeat", "outer_fold", "inner_fold"))
+    )
+
+
+def _parted(splits: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
+    folds = splits.select("patient_id", "repeat", "outer_fold")
+    both = pairs.join(folds, left_on="patient_a", right_on="patient_id").join(
+        folds, left_on=["patient_b", "repeat"], right_on=["patient_id", "repeat"], suffix="_b"
+    )
+    parted = both.filter(pl.col("outer_fold") != pl.col("outer_fold_b")).height
+    return [f"{parted} pairs of near-duplicate people lie in different folds; one person must not be on both sides"] if parted else []

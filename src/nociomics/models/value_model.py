@@ -1,0 +1,248 @@
+"""Expected change or value under each treatment: the mean of ridge x arm, lasso x arm and a forest per arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import xgboost
+from scipy.stats import norm
+
+from nociomics.models.arm_learners import (
+    LinearArms,
+    Penalty,
+    choose_penalty,
+    fit_forests,
+    fit_linear,
+    predict_forest,
+)
+from nociomics.models.feature_blocks import Encoded, FeatureBlocks
+from nociomics.models.linear_inputs import LinearInputs
+from nociomics.models.settings import BlockSettings, ResponseSettings
+from nociomics.tables.study import Target
+
+
+@dataclass(frozen=True)
+class Training:
+    """People to learn from, row by row.
+
+    Attributes
+    ----------
+    features : DataFrame
+        As in `FEATURES`; people without an outcome too, since blocks are learned without it.
+    catalogue : DataFrame
+        As in `FEATURE_CATALOGUE`.
+    rows : DataFrame
+        As in `TARGET_ROWS`, same people in the same order as ``features``.
+    inner_fold : ndarray of shape (n_people,)
+        Fold for tuning.
+    """
+
+    features: pl.DataFrame
+    catalogue: pl.DataFrame
+    rows: pl.DataFrame
+    inner_fold: np.ndarray
+
+
+class ValueModel:
+    """Predict a change or a value in outcome points under every treatment.
+
+    Each refit draws people with replacement within their arm; the prediction is the mean over refits of
+    the mean of three learners. The spread over refits is what `effect` intervals are made of.
+
+    Parameters
+    ----------
+    target : Target
+        What is predicted.
+    blocks, settings : BlockSettings, ResponseSettings
+        How.
+    refits : int
+        Bootstrap refits.
+    seed : int
+        Seeds refits and forests.
+
+    Attributes
+    ----------
+    arms_ : list of str or None
+        Treatments in alphabetical order, or ``[None]``.
+    residual_sd_ : float
+        Standard deviation of an outcome around its expectation, from errors out of sample.
+    """
+
+    kind = "value"
+
+    def __init__(
+        self, target: Target, blocks: BlockSettings, settings: ResponseSettings, refits: int, seed: int
+    ) -> None:
+        self.target, self.block_settings, self.settings = target, blocks, settings
+        self.refits, self.seed = refits, seed
+
+    def fit(self, training: Training) -> ValueModel:
+        """Learn blocks from everybody, and outcomes from those who have one."""
+        self.blocks_ = FeatureBlocks(self.block_settings).fit(training.features, training.catalogue)
+        encoded = self.blocks_.transform(training.features)
+        self.inputs_ = LinearInputs().fit(encoded)
+        outcome = training.rows["response_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        self.arms_, arm = arms_of(training.rows, self.target)
+        known = ~np.isnan(outcome) & (arm >= 0)
+        columns = self.inputs_.transform(encoded)[known]
+        self._learn(columns, encoded.values[known], outcome[known], arm[known], training.inner_fold[known])
+        baseline = training.rows["baseline"].cast(pl.Float64).drop_nulls().to_numpy()
+        self.baselines_ = np.sort(baseline)
+        return self
+
+    def _learn(
+        self, columns: np.ndarray, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, folds: np.ndarray
+    ) -> None:
+        arms = len(self.arms_)
+        penalties = [choose_penalty(kind, columns, outcome, arm, arms, folds) for kind in ("ridge", "lasso")]
+        self.residual_sd_ = float(np.sqrt(min(penalty.squared_error for penalty in penalties)))
+        self.linear_: dict[str, list[LinearArms]] = {penalty.kind: [] for penalty in penalties}
+        self.forests_: list[list[xgboost.Booster]] = []
+        for refit in range(self.refits):
+            drawn = _drawn_within(arm, np.random.default_rng([self.seed, refit]))
+            self._refit(penalties, columns[drawn], values[drawn], outcome[drawn], arm[drawn], refit)
+
+    def _refit(
+        self,
+        penalties: list[Penalty],
+        columns: np.ndarray,
+        values: np.ndarray,
+        outcome: np.ndarray,
+        arm: np.ndarray,
+        refit: int,
+    ) -> None:
+        arms = len(self.arms_)
+        for penalty in penalties:
+            self.linear_[penalty.kind].append(fit_linear(penalty, columns, outcome, arm, arms))
+        seed = self.seed * 1000 + refit
+        self.forests_.append(fit_forests(values, outcome, arm, arms, self.settings, seed))
+
+    def encode(self, features: pl.DataFrame) -> Encoded:
+        """Model columns of people."""
+        return self.blocks_.transform(features)
+
+    def refit_expected(self, encoded: Encoded) -> np.ndarray:
+        """Expected outcome per refit, person and arm: shape (n_refits, n_people, n_arms), in points."""
+        columns = self.inputs_.transform(encoded)
+        refits = []
+        for place, forests in enumerate(self.forests_):
+            learners = [learner[place].predict(columns) for learner in self.linear_.values()]
+            learners.append(np.column_stack([predict_forest(forest, encoded.values) for forest in forests]))
+            refits.append(np.mean(learners, axis=0))
+        return np.asarray(refits)
+
+    def response_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray | None:
+        """Probability of the study's response under each arm, or None when it names no response rule.
+
+        Parameters
+        ----------
+        expected : ndarray of shape (n_people, n_arms)
+            Expected fall (or value) in points.
+        baseline : ndarray of shape (n_people,)
+            Baseline in points; NaN where it was not measured. There the probability is the mean over the
+            training people's baselines, so nothing is made up about this person's.
+
+        References
+        ----------
+        Response from the continuous outcome: p = Phi((expected - needed fall) / residual sd).
+        """
+        if self.target.response is None:
+            return None
+        probability = self._normal_probability(expected, baseline)
+        unknown = np.isnan(baseline) & (self.target.kind == "change")
+        if unknown.any() and len(self.baselines_):
+            sampled = self.baselines_[np.linspace(0, len(self.baselines_) - 1, min(50, len(self.baselines_))).astype(int)]
+            over = [self._normal_probability(expected[unknown], np.full(unknown.sum(), b)) for b in sampled]
+            probability[unknown] = np.mean(over, axis=0)
+        return probability
+
+    def _normal_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        rule = self.target.response
+        assert rule is not None
+        if self.target.kind == "continuous":
+            assert rule.at_most is not None
+            return np.asarray(norm.cdf((rule.at_most - expected) / self.residual_sd_))
+        if rule.fall_percent is not None:
+            needed = rule.fall_percent / 100 * baseline
+        elif rule.fall_points is not None:
+            needed = np.full_like(baseline, rule.fall_points)
+        else:
+            assert rule.at_most is not None
+            needed = baseline - rule.at_most
+        return np.asarray(norm.cdf((expected - needed[:, None]) / self.residual_sd_))
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the forests into a folder and return everything else as plain JSON values."""
+        for place, forests in enumerate(self.forests_):
+            for arm, forest in enumerate(forests):
+                forest.save_model(str(folder / f"forest_{place:03d}_{arm}.ubj"))
+        return {
+            "kind": self.kind,
+            "target": self.target.model_dump(),
+            "arms": self.arms_,
+            "refits": self.refits,
+            "seed": self.seed,
+            "settings": self.settings.model_dump(),
+            "residual_sd": self.residual_sd_,
+            "baselines": self.baselines_.tolist(),
+            "blocks": self.blocks_.to_dict(),
+            "inputs": self.inputs_.to_dict(),
+            "linear": {
+                kind: [
+                    {"coefficients": one.coefficients.tolist(), "intercepts": one.intercepts.tolist()} for one in refits
+                ]
+                for kind, refits in self.linear_.items()
+            },
+        }
+
+    @classmethod
+    def load(cls, stored: dict[str, Any], folder: Path) -> ValueModel:
+        """Rebuild from what `save` returned and wrote."""
+        blocks = FeatureBlocks.from_dict(stored["blocks"])
+        target, settings = Target(**stored["target"]), ResponseSettings(**stored["settings"])
+        model = cls(target, blocks.settings, settings, stored["refits"], stored["seed"])
+        model.arms_ = stored["arms"]
+        model.residual_sd_ = stored["residual_sd"]
+        model.baselines_ = np.asarray(stored["baselines"], dtype=float)
+        model.blocks_ = blocks
+        model.inputs_ = LinearInputs.from_dict(stored["inputs"], blocks.columns_)
+        width = len(model.inputs_.columns_)
+        model.linear_ = {
+            kind: [
+                LinearArms(np.asarray(one["coefficients"], dtype=float).reshape(-1, width), np.asarray(one["intercepts"]))
+                for one in refits
+            ]
+            for kind, refits in stored["linear"].items()
+        }
+        model.forests_ = [
+            [_load_forest(folder / f"forest_{place:03d}_{arm}.ubj") for arm in range(len(model.arms_))]
+            for place in range(stored["refits"])
+        ]
+        return model
+
+
+def arms_of(rows: pl.DataFrame, target: Target) -> tuple[list[str | None], np.ndarray]:
+    """Arms in alphabetical order and each person's arm index; -1 for a person without one."""
+    if target.treatment is None:
+        return [None], np.zeros(rows.height, dtype=int)
+    received = rows["treatment"].to_list()
+    arms: list[str | None] = sorted({arm for arm in received if arm is not None})
+    place = {arm: index for index, arm in enumerate(arms)}
+    return arms, np.array([place.get(arm, -1) if arm is not None else -1 for arm in received], dtype=int)
+
+
+def _drawn_within(arm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Positions drawn with replacement, as many from each arm as it has people."""
+    places = [np.flatnonzero(arm == a) for a in np.unique(arm)]
+    return np.concatenate([rng.choice(inside, size=len(inside), replace=True) for inside in places])
+
+
+def _load_forest(path: Path) -> xgboost.Booster:
+    forest = xgboost.Booster()
+    forest.load_model(str(path))
+    forest.set_param({"nthread": 1})
+    return forest

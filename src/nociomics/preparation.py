@@ -1,0 +1,214 @@
+"""From a study's contract tables to its features: the one way that training, new cohorts and services share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nociomics.tables.study import Study
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nociomics.tables.finding import Finding
+
+_LOG = logging.getLogger(__name__)
+_BLOCK = "block_"
+_CONTRACT_TABLES = (
+    "patients",
+    "covariates",
+    "dosages",
+    "variants",
+    "pharmacogene_genotypes",
+    "diplotypes",
+    "expression",
+    "expression_samples",
+    "biomarkers",
+    "responses",
+    "scores",
+    "treatments",
+    "outcomes",
+    "flow",
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study's people, ready for a model.
+
+    Attributes
+    ----------
+    features, catalogue : DataFrame
+        As in `FEATURES` and `FEATURE_CATALOGUE`.
+    target : DataFrame
+        As in `TARGET_ROWS`; all outcomes null for a study without a target.
+    flow : DataFrame
+        As in `COHORT_FLOW`: who was in, who was left out and why.
+    findings : list of Finding
+        What harmonising remarked.
+    """
+
+    features: pl.DataFrame
+    catalogue: pl.DataFrame
+    target: pl.DataFrame
+    flow: pl.DataFrame
+    findings: list[Finding]
+
+
+def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
+    """Call the pharmacogenes of everyone, or None for a study without genotypes and outside calls."""
+    from nociomics.pharmacogenomics.calling import call_pharmacogenes
+
+    genotypes, diplotypes = tables.get("pharmacogene_genotypes"), tables.get("diplotypes")
+    if genotypes is None and diplotypes is None:
+        return None
+    return call_pharmacogenes(genotypes, diplotypes, tables["patients"]["patient_id"].to_list())
+
+
+def prepare(tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFrame | None) -> Prepared:
+    """Score, convert and lay out every table of a study.
+
+    Parameters
+    ----------
+    tables : mapping of name to DataFrame
+        The contract tables of `tables.ingested`, under their file names; ``block_<name>`` for blocks.
+    study : Study
+        The study.
+    calls : DataFrame, optional
+        From `call_study_pharmacogenes`.
+    """
+    from nociomics.harmonise.features import build_features
+    from nociomics.harmonise.units import convert_biomarkers, suspect_units
+    from nociomics.pharmacogenomics.features import pharmacogene_features
+
+    findings: list[Finding] = []
+    biomarkers = tables.get("biomarkers")
+    if biomarkers is not None:
+        sites = tables["patients"].select("patient_id", "site") if "site" in tables["patients"].columns else None
+        findings += suspect_units(biomarkers, sites)
+        biomarkers, remarks = convert_biomarkers(biomarkers)
+        findings += remarks
+    samples = tables.get("expression_samples")
+    batches = samples is not None and samples["batch"].null_count() < samples.height
+    features, catalogue, remarks = build_features(
+        tables["patients"],
+        covariates=tables.get("covariates"),
+        treatments=tables.get("treatments"),
+        scores=_scores(tables),
+        biomarkers=biomarkers,
+        expression=_log_expression(tables, study),
+        expression_samples=samples,
+        dosages=tables.get("dosages"),
+        variants=tables.get("variants"),
+        pgx=None if calls is None else pharmacogene_features(calls, tables.get("pharmacogene_genotypes")),
+        blocks=_blocks(tables, study),
+        expression_within=_expression_within(study) or ("expression_batch" if batches else None),
+    )
+    target, flow = _target(tables, features, study)
+    _LOG.info("harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings + remarks))
+    return Prepared(features, catalogue, target, flow, findings + remarks)
+
+
+def _scores(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
+    import polars as pl
+
+    from nociomics.harmonise.instrument_scores import score_responses
+    from nociomics.knowledge.instrument import load_instruments
+
+    if "responses" not in tables:
+        return None
+    columns = ["patient_id", "visit", "instrument", "scale", "score"]
+    scored = score_responses(tables["responses"], load_instruments()).select(columns)
+    return pl.concat([scored, tables["scores"].select(columns)], how="vertical_relaxed")
+
+
+def _log_expression(tables: Mapping[str, pl.DataFrame], study: Study) -> pl.DataFrame | None:
+    from nociomics.harmonise.expression import log_expression
+
+    if "expression" not in tables:
+        return None
+    return log_expression(tables["expression"], study.tables.expression[0].values)
+
+
+def _expression_within(study: Study) -> str | None:
+    return next((source.within for source in study.tables.expression if source.within), None)
+
+
+def _blocks(tables: Mapping[str, pl.DataFrame], study: Study) -> dict[str, tuple[pl.DataFrame, str | None]]:
+    within = {block.name: block.within for block in study.tables.blocks}
+    return {name: (tables[f"{_BLOCK}{name}"], within[name]) for name in sorted(within)}
+
+
+def _target(
+    tables: Mapping[str, pl.DataFrame], features: pl.DataFrame, study: Study
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    import polars as pl
+
+    from nociomics.harmonise.target import build_target
+    from nociomics.tables.harmonised import TARGET_ROWS
+
+    flow = tables["flow"]
+    if study.target is None:
+        kinds = {"text": pl.String, "number": pl.Float64}
+        empty = [pl.lit(None, kinds[column.kind]).alias(column.name) for column in TARGET_ROWS.columns[1:]]
+        return tables["patients"].select("patient_id", *empty), flow
+    rows, steps = build_target(
+        features, tables["patients"], tables.get("treatments"), tables.get("outcomes"), study.target
+    )
+    return rows, pl.concat([flow, steps], how="vertical_relaxed")
+
+
+def read_ingested(folder: Path, study: Study) -> dict[str, pl.DataFrame]:
+    """Read the contract tables that `nociomics ingest tables` wrote for this study, each checked again.
+
+    Only the tables that the study names are read, so that a table left over from an earlier run of another
+    study file is never used.
+    """
+    from nociomics.tables import ingested
+    from nociomics.tables.files import read_table
+    from nociomics.tables.harmonised import COHORT_FLOW
+
+    made = {"patients": ["patients", "covariates"], "genotype": ["dosages", "variants", "pharmacogene_genotypes"]}
+    made |= {"expression": ["expression", "expression_samples"], "questionnaires": ["responses", "scores"]}
+    named = [name for name in type(study.tables).model_fields if name != "blocks" and getattr(study.tables, name)]
+    tables = {
+        table: read_table(folder / f"{table}.parquet", getattr(ingested, table.upper()))
+        for name in named
+        for table in made.get(name, [name])
+    }
+    for block in study.tables.blocks:
+        name = f"{_BLOCK}{block.name}"
+        tables[name] = read_table(folder / f"{name}.parquet", ingested.BLOCK)
+    return {**tables, "flow": read_table(folder / "flow.parquet", COHORT_FLOW)}
+
+
+def read_new_people(study: Study, folder: Path) -> Prepared:
+    """Read and prepare new patients for prediction; they need no treatments and no outcomes.
+
+    Parameters
+    ----------
+    study : Study
+        Names the new patients' tables.
+    folder : Path
+        What their paths are relative to.
+
+    Raises
+    ------
+    TableError
+        When a table has a fatal problem; all of them are named.
+    """
+    from nociomics.ingest.study_tables import read_study, require_sound
+
+    asked = study.model_copy(update={"target": None, "data_root": None})
+    read = read_study(asked, folder, for_prediction=True)
+    require_sound(read.findings)
+    named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
+    tables = {name: frame for name, frame in named.items() if frame is not None}
+    tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
+    prepared = prepare(tables, asked, call_study_pharmacogenes(tables))
+    return Prepared(
+        prepared.features, prepared.catalogue, prepared.target, prepared.flow, [*read.findings, *prepared.findings]
+    )

@@ -1,0 +1,256 @@
+"""The cohort report: what was found, who was in it, and how far it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from nociomics.report.arms import arm_rows
+from nociomics.report.formats import interval, is_null, number, plural, share
+from nociomics.report.performance import (
+    curve_charts,
+    gain_table,
+    headline_table,
+    other_figures,
+    policy_figures,
+    policy_table,
+)
+from nociomics.report.plots import Scale, axis_strip, interval_strip, share_strip, span_strip
+from nociomics.report.quality import finding_rows, modality_rows, quality_sentence
+from nociomics.report.rendering import render
+from nociomics.report.strata import strata_view
+from nociomics.report.wording import DRIVERS_REFUSED, finding, outcome_words, response_words, unmeasured
+from nociomics.tables.study import Target
+
+_TOP_FEATURES = 15
+_IMPORTANCE = ("share", "mean_abs_shap", "importance", "value")
+
+
+@dataclass(frozen=True)
+class CohortReportData:
+    """All that the cohort report may show; what a study lacks is None and takes one line.
+
+    Parameters
+    ----------
+    study, version : str
+        Name of the study; version of the program.
+    created : str
+        Date as text, given by the caller (from SOURCE_DATE_EPOCH) or empty: no clock is read here.
+    target : Target or None
+        None when nothing was to be predicted.
+    flow, findings, catalogue : DataFrame
+        As in `COHORT_FLOW`, `FINDINGS`, `FEATURE_CATALOGUE`.
+    arms : DataFrame or None, one row per treatment
+        As in `arms.arm_rows`.
+    metrics : mapping of name to {value, lower, upper, n, method}
+    gate : mapping or None
+        ``individual_recommendations, individual_explanations, best_fixed, reasons``.
+    curves : mapping
+        ``calibration`` (predicted, observed), ``net_benefit`` (threshold, model, treat_all); each optional.
+    strata_summary : mapping or None
+        ``k, evidence, stability, bic`` and whatever else the strata stage tells.
+    assignments, predictions, effects : DataFrame or None
+        As in `ASSIGNMENTS`, `PREDICTIONS`, `EFFECTS`.
+    factor_scores : DataFrame or None, one row per person
+        ``patient_id, factor_1, ...``
+    importance : DataFrame or None, one row per feature (and treatment)
+        ``feature, modality, group, mean_abs_shap, treatment``
+    modality_importance : DataFrame or None, one row per modality (and treatment)
+        ``modality`` and one of ``share, mean_abs_shap``.
+    provenance : mapping of str to str
+        Commit, digests, versions, seed.
+    """
+
+    study: str
+    version: str
+    created: str
+    target: Target | None
+    flow: pl.DataFrame
+    findings: pl.DataFrame
+    catalogue: pl.DataFrame
+    arms: pl.DataFrame | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    gate: Mapping[str, Any] | None = None
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    strata_summary: Mapping[str, Any] | None = None
+    assignments: pl.DataFrame | None = None
+    factor_scores: pl.DataFrame | None = None
+    importance: pl.DataFrame | None = None
+    modality_importance: pl.DataFrame | None = None
+    effects: pl.DataFrame | None = None
+    predictions: pl.DataFrame | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+def cohort_report(context: CohortReportData) -> str:
+    """Write the cohort report as one HTML page that needs no network.
+
+    Parameters
+    ----------
+    context : CohortReportData
+        Everything it may show.
+
+    Returns
+    -------
+    str
+        HTML; equal bytes for equal input.
+    """
+    modalities = context.catalogue["modality"].unique().sort().to_list()
+    target = context.target
+    return render(
+        "cohort.html",
+        data=context,
+        finding=finding(target, context.metrics, context.gate, modalities),
+        in_short=_in_short(context),
+        outcome=outcome_words(target),
+        response=None if target is None else response_words(target),
+        flow=context.flow.to_dicts(),
+        arms=_arms(context.arms),
+        modalities=modality_rows(context.catalogue),
+        quality=quality_sentence(context.findings),
+        findings=finding_rows(context.findings.filter(pl.col("severity") != "info")),
+        headline=headline_table(context.metrics, context.gate),
+        gains=gain_table(context.metrics),
+        figures=other_figures(context.metrics, context.gate),
+        unmeasured=unmeasured(context.metrics),
+        policies=policy_table(context.curves),
+        charts=curve_charts(context.curves),
+        policy=policy_figures(context.metrics),
+        recommended=_recommended(context),
+        spread=_spread(context.predictions),
+        strata=strata_view(context.strata_summary, context.assignments, context.factor_scores),
+        drivers=_drivers(context),
+        refusal=DRIVERS_REFUSED,
+        provenance=sorted(context.provenance.items()),
+    )
+
+
+def _in_short(context: CohortReportData) -> list[tuple[str, str]]:
+    """Pick the few facts that stand under the first paragraph."""
+    facts = []
+    if context.flow.height:
+        facts.append(("People", plural(int(context.flow["people"][-1]), "person", "people") + " analysed"))
+    if context.arms is not None and context.arms.height and context.arms["with_outcome"].null_count() == 0:
+        people, observed = int(context.arms["people"].sum()), int(context.arms["with_outcome"].sum())
+        facts.append(("Outcome", f"observed in {observed}, missing in {people - observed}"))
+    if context.gate is not None and context.target is not None and context.target.treatment is not None:
+        facts.append(
+            ("Choice of treatment", "by person" if context.gate.get("individual_recommendations") else "one for all")
+        )
+    if context.strata_summary is not None and context.strata_summary.get("k") is not None:
+        k = int(context.strata_summary["k"])
+        facts.append(("Strata", "dimensions, not types" if k == 1 else f"at least {k}"))
+    facts.append(("Features", f"{context.catalogue.height} in {context.catalogue['modality'].n_unique()} modalities"))
+    return facts
+
+
+def _arms(arms: pl.DataFrame | None) -> dict[str, Any] | None:
+    if arms is None or not arms.height:
+        return None
+    rows = arm_rows(arms)
+    scale = Scale(0, 1)
+    drawn = any(row.share is not None for row in rows)
+    strips = [
+        interval_strip(
+            row.share, row.lower, row.upper, scale, f"{row.treatment}: {' or '.join(row.responders_of_observed)}"
+        )
+        for row in rows
+    ]
+    return {
+        "rows": list(zip(rows, strips, strict=True)),
+        "drawn": drawn,
+        "axis": axis_strip(scale, "Share of responders, 0 to 1"),
+        "missing": int((arms["people"] - arms["with_outcome"]).sum()),
+        "people": int(arms["people"].sum()),
+    }
+
+
+def _recommended(context: CohortReportData) -> dict[str, Any] | None:
+    """How many people each arm is recommended to, and how many were abstained from; only when the gate is open."""
+    effects = context.effects
+    if effects is None or not effects.height or context.gate is None:
+        return None
+    if not context.gate.get("individual_recommendations"):
+        return None
+    people = effects.group_by("patient_id").agg(pl.col("recommended").drop_nulls().first())
+    counted = people.group_by("recommended").len().sort("len", "recommended", descending=[True, False])
+    rows = [
+        {
+            "arm": row["recommended"] or "not enough information to prefer one",
+            "people": row["len"],
+            "strip": share_strip(row["len"] / people.height, f"{row['len']} of {people.height}"),
+        }
+        for row in counted.sort(pl.col("recommended").is_null(), maintain_order=True).iter_rows(named=True)
+    ]
+    return {"rows": rows, "people": people.height}
+
+
+def _spread(predictions: pl.DataFrame | None) -> dict[str, Any] | None:
+    """Middle and middle 80% of the people's expected values per treatment: how much the model tells them apart."""
+    if predictions is None or predictions["expected"].null_count() == predictions.height:
+        return None
+    answered = pl.col("status") == "ok"
+    table = (
+        predictions.group_by("treatment")
+        .agg(
+            people=answered.sum(),
+            unanswered=(~answered).sum(),
+            middle=pl.col("expected").median(),
+            low=pl.col("expected").quantile(0.1, "linear"),
+            high=pl.col("expected").quantile(0.9, "linear"),
+            p_response=pl.col("p_response").mean(),
+        )
+        .sort("treatment", nulls_last=True)
+    )
+    scale = Scale.around([*table["low"], *table["high"]], include=[0])
+    rows = [
+        row
+        | {
+            "treatment": row["treatment"] or "everyone",
+            "text": interval(row["middle"], row["low"], row["high"]),
+            "strip": interval_strip(
+                row["middle"], row["low"], row["high"], scale, "middle and middle 80%", reference=0
+            ),
+        }
+        for row in table.iter_rows(named=True)
+    ]
+    return {"rows": rows, "axis": axis_strip(scale, "Scale of expected values")}
+
+
+def _drivers(context: CohortReportData) -> dict[str, Any]:
+    """Collect what moves the model over the whole cohort; refused when the gate for explanations is closed."""
+    if context.gate is not None and not context.gate.get("individual_explanations"):
+        return {"refused": True, "modalities": [], "features": []}
+    return {
+        "refused": False,
+        "modalities": _bars(context.modality_importance, ["modality"], as_share=True),
+        "features": _bars(context.importance, ["feature", "modality", "group"], most=_TOP_FEATURES),
+    }
+
+
+def _bars(
+    frame: pl.DataFrame | None, keys: list[str], *, as_share: bool = False, most: int | None = None
+) -> list[dict[str, Any]]:
+    """Mean size over treatments, largest first, with a bar each."""
+    if frame is None or not frame.height:
+        return []
+    keys = [key for key in keys if key in frame.columns]
+    size = next(name for name in _IMPORTANCE if name in frame.columns)
+    table = (
+        frame.group_by(keys).agg(size=pl.col(size).mean()).sort("size", *keys, descending=[True, *[False] * len(keys)])
+    )
+    sizes = [value for value in table["size"] if not is_null(value)]
+    whole, largest = sum(sizes), max(sizes, default=0.0)
+    scale = Scale(0, largest or 1.0)
+    return [row | _bar(row, scale, whole if as_share else None) for row in table.head(most or table.height).to_dicts()]
+
+
+def _bar(row: dict[str, Any], scale: Scale, whole: float | None) -> dict[str, Markup | str]:
+    """Write a bar's text (a share of the whole, or the size itself) and draw it."""
+    size = row["size"]
+    text = number(size, 3) if whole is None else share(size / whole if whole else None)
+    return {"text": text, "strip": span_strip(0, 0 if is_null(size) else size, scale, text)}

@@ -1,0 +1,301 @@
+"""The tracking store: safe to start, complete to read, and never a reason to unpickle anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from nociomics import tracking
+from nociomics.errors import NociomicsError
+from nociomics.tracking import StudyRun, initialise_store, log_study, network_file_system, runs_table_link
+
+
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One finished store; a test that writes takes a copy."""
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    initialise_store(f"sqlite:///{database}")
+    return database
+
+
+@pytest.fixture
+def uri(fresh_store: Path, tmp_path: Path) -> str:
+    database = tmp_path / "results" / "mlflow.db"
+    database.parent.mkdir()
+    database.write_bytes(fresh_store.read_bytes())
+    return f"sqlite:///{database}"
+
+
+class _Doubling:
+    """Stands for the exported model, which is another room's: it doubles the baseline."""
+
+    def __init__(self, folder: str) -> None:
+        self.factor = json.loads((Path(folder) / "manifest.json").read_text())["factor"]
+
+    def predict_frame(self, features: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"patient_id": features["patient_id"], "expected": features["baseline"] * self.factor})
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
+    bundle_room = types.ModuleType("nociomics.export.bundle")
+    monkeypatch.setattr(bundle_room, "load_bundle", _Doubling, raising=False)
+    monkeypatch.setitem(sys.modules, bundle_room.__name__, bundle_room)
+    bundle = tmp_path / "export" / "model"
+    bundle.mkdir(parents=True)
+    (bundle / "manifest.json").write_text('{"factor": 2}')
+    report = tmp_path / "page_of_today.html"
+    report.write_text("<p>the report</p>")
+    return StudyRun(
+        study="demo",
+        parameters={"seed": 1, "patients": 600},
+        metrics={
+            "mae": {"value": 1.5, "lower": 1.2, "upper": 1.8, "n": 600, "method": "bootstrap"},
+            "auroc": {"value": 0.71, "lower": 0.66, "upper": None, "n": 600, "method": "bootstrap"},
+            "policy_gain": {"value": None, "lower": None, "upper": None, "n": 0, "method": None},
+        },
+        gate={"performance_passed": True, "individual_recommendations": False, "reasons": ["gain not above zero"]},
+        datasets={"patients": ("ab" * 32, 600), "biomarkers": ("cd" * 32, 4800)},
+        commit="0123456789abcdef",
+        config_hash="ef" * 32,
+        conclusion="The best arm for all is as good as an individual choice.",
+        report=report,
+        bundle=bundle,
+        input_example=pd.DataFrame({"patient_id": ["example"], "baseline": [5.0], "sex": ["F"], "visits": [3]}),
+        output_example=pd.DataFrame({"patient_id": ["example"], "expected": [10.0]}),
+        requirements=("pandas==3.1.1",),
+        tags={"site": "north"},
+    )
+
+
+def test_a_run_is_read_back_with_its_numbers_data_and_pages(run: StudyRun, uri: str) -> None:
+    mlflow = tracking._mlflow()
+    tracked = log_study(run, uri)
+    client = mlflow.MlflowClient(uri)
+    logged = client.get_run(tracked.run_id)
+    assert logged.info.status == "FINISHED"
+    assert client.get_experiment(tracked.experiment_id).name == "demo"
+    assert logged.data.metrics == {
+        "test/auroc": 0.71,
+        "test/auroc_ci_low": 0.66,
+        "test/mae": 1.5,
+        "test/mae_ci_low": 1.2,
+        "test/mae_ci_high": 1.8,
+    }
+    assert logged.data.tags["metrics.null"].split(", ") == [
+        "test/auroc_ci_high",
+        "test/policy_gain",
+        "test/policy_gain_ci_high",
+        "test/policy_gain_ci_low",
+    ]
+    assert logged.data.params == {"patients": "600", "seed": "1"}
+    assert logged.data.tags["git.commit"] == run.commit
+    assert logged.data.tags["config.sha256"] == run.config_hash
+    assert logged.data.tags["data.digest.patients"] == "ab" * 32
+    assert logged.data.tags["site"] == "north"
+    assert logged.data.tags["mlflow.note.content"].startswith(run.conclusion)
+    named = {entry.dataset.name: {tag.key: tag.value for tag in entry.tags} for entry in logged.inputs.dataset_inputs}
+    assert named["biomarkers"]["rows"] == "4800"
+    assert named["biomarkers"]["sha256"] == "cd" * 32
+    assert {entry.path for entry in client.list_artifacts(tracked.run_id)} == {
+        "report.html",
+        "metrics.json",
+        "gate.json",
+    }
+    assert Path(uri.removeprefix("sqlite:///")).parent.joinpath("artifacts", "demo").is_dir()
+
+
+def test_the_champion_is_loaded_without_a_pickle_and_predicts(run: StudyRun, uri: str) -> None:
+    mlflow = tracking._mlflow()
+    tracked = log_study(run, uri)
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    with tracking._tracking_to(mlflow, uri):
+        model = mlflow.pyfunc.load_model(f"models:/{run.study}@champion")
+    new = pd.DataFrame({"patient_id": ["a", "b"], "baseline": [1.0, 4.0], "sex": ["F", "M"], "visits": [1.0, 2.0]})
+    assert model.predict(new)["expected"].tolist() == [2.0, 8.0]
+    assert model.metadata.get_input_schema().input_names() == ["patient_id", "baseline", "sex", "visits"]
+    assert tracked.alias == "champion"
+    stored = list(Path(uri.removeprefix("sqlite:///")).parent.rglob("*"))
+    assert [path for path in stored if path.suffix in {".pkl", ".pickle", ".joblib", ".skops"}] == []
+
+
+def test_a_column_that_the_signature_does_not_know_as_text_is_refused(run: StudyRun, uri: str) -> None:
+    mlflow = tracking._mlflow()
+    log_study(run, uri)
+    with tracking._tracking_to(mlflow, uri):
+        model = mlflow.pyfunc.load_model(f"models:/{run.study}@champion")
+    with pytest.raises(mlflow.exceptions.MlflowException, match="baseline"):
+        model.predict(pd.DataFrame({"patient_id": ["a"], "baseline": ["five"], "sex": ["F"], "visits": [1.0]}))
+
+
+@pytest.mark.parametrize("gate", [{"performance_passed": False}, {}, {"performance_passed": None}])
+def test_a_closed_gate_leaves_the_earlier_champion_in_place(run: StudyRun, uri: str, gate: dict[str, object]) -> None:
+    client = tracking._mlflow().MlflowClient(uri)
+    first = log_study(run, uri)
+    second = log_study(replace(run, gate=gate), uri)
+    assert (first.model_version, second.model_version) == ("1", "2")
+    assert second.alias is None
+    assert str(client.get_model_version_by_alias("demo", "champion").version) == "1"
+    assert client.get_model_version("demo", "2").aliases == []
+
+
+def test_a_study_without_a_target_has_a_run_and_no_model(run: StudyRun, uri: str) -> None:
+    client = tracking._mlflow().MlflowClient(uri)
+    log_study(replace(run, bundle=None, input_example=None, output_example=None), uri)
+    tracked = log_study(replace(run, bundle=None, metrics={}, report=None), uri)
+    assert len(client.search_runs([tracked.experiment_id])) == 2
+    assert client.search_registered_models() == []
+    assert tracked.model_uri is None
+
+
+def test_the_variable_that_names_the_store_is_left_as_it_was(
+    run: StudyRun, uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log_study(replace(run, bundle=None), uri)
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert tracking.tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
+    assert tracking.tracking_uri(tmp_path) == "http://tracker:5000"
+
+
+FOUR_AT_ONCE = """
+import os, sys
+from nociomics import tracking
+
+mlflow = tracking._mlflow()
+import mlflow.store.tracking.sqlalchemy_store
+
+def start(name, uri):
+    tracking.initialise_store(uri)
+    mlflow.MlflowClient(uri).create_experiment(name)
+
+children = []
+for name in "abcd":
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            start(name, sys.argv[1])
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(child)
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
+"""
+
+
+def test_four_processes_that_start_at_once_share_one_good_store(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/new/mlflow.db"
+    finished = subprocess.run([sys.executable, "-c", FOUR_AT_ONCE, uri], timeout=120, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    client = tracking._mlflow().MlflowClient(uri)
+    assert sorted(experiment.name for experiment in client.search_experiments()) == ["Default", "a", "b", "c", "d"]
+    assert [path.name for path in (tmp_path / "new").iterdir() if path.suffix == ".part"] == []
+
+
+def test_a_store_that_is_ready_is_only_looked_at(uri: str) -> None:
+    database = Path(uri.removeprefix("sqlite:///"))
+    before = database.read_bytes()
+    initialise_store(uri)
+    assert database.read_bytes() == before
+
+
+def test_a_half_made_store_is_named_and_left_alone(tmp_path: Path) -> None:
+    database = tmp_path / "mlflow.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("create table experiments (experiment_id integer)")
+    connection.close()
+    before = database.read_bytes()
+    with pytest.raises(NociomicsError, match="not a finished MLflow store"):
+        initialise_store(f"sqlite:///{database}")
+    assert database.read_bytes() == before
+
+
+def test_a_store_of_another_mlflow_version_is_refused_before_the_run(uri: str) -> None:
+    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
+    connection.execute("update alembic_version set version_num = '0'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(NociomicsError, match="out-of-date database schema"):
+        initialise_store(uri)
+
+
+def test_a_sqlite_file_on_a_network_disk_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tracking, "network_file_system", lambda database: "nfs4")
+    with pytest.raises(NociomicsError, match=r"network file system \(nfs4\).*MLFLOW_TRACKING_URI"):
+        initialise_store(f"sqlite:///{tmp_path}/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+head:/home /home nfs4 rw 0 0
+/dev/nvme0n1 /home/scratch\\040disk xfs rw 0 0
+lake@tcp:/work /lake lustre rw 0 0
+head:/old /twice nfs rw 0 0
+/dev/sdb1 /twice ext4 rw 0 0
+//box/share /mnt/share cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/srv/mlflow.db", None),
+        ("/home/ana/results/mlflow.db", "nfs4"),
+        ("/homes/ana/mlflow.db", None),
+        ("/home/scratch disk/mlflow.db", None),
+        ("/lake/mlflow.db", "lustre"),
+        ("/twice/mlflow.db", None),
+        ("/mnt/share/a/mlflow.db", "cifs"),
+    ],
+)
+def test_the_nearest_mount_decides(place: str, kind: str | None) -> None:
+    assert network_file_system(Path(place), MOUNTS) == kind
+
+
+def test_a_store_that_mlflow_cannot_use_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(NociomicsError, match="no longer writes to"):
+        initialise_store(f"file://{tmp_path}/mlruns")
+    assert "secret" not in tracking._without_password("https://ana:secret@tracker/api?token=secret")
+    assert "secret" not in str(tracking.server_command("postgresql://ana:secret@db/mlflow"))
+
+
+def test_a_server_that_does_not_answer_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(NociomicsError, match=r"tracking store http://127\.0\.0\.1:9 refused") as caught:
+        initialise_store("http://ana:secret@127.0.0.1:9")
+    assert "secret" not in str(caught.value)
+
+
+def test_the_link_opens_the_table_of_runs_of_the_right_server() -> None:
+    path = "#/experiments/7/runs?workflowType=machine_learning"
+    assert runs_table_link("sqlite:///a.db", "7", port=5001) == f"http://127.0.0.1:5001/{path}"
+    assert runs_table_link("https://ana:secret@tracker/ml/", "7") == f"https://tracker/ml/{path}"
+    command = tracking.server_command("sqlite:////tmp/with space/mlflow.db", port=5001)
+    assert command is not None
+    assert "'sqlite:////tmp/with space/mlflow.db' --host 127.0.0.1 --port 5001" in command
+
+
+def test_the_stored_script_calls_a_reader_that_exists() -> None:
+    from nociomics.export.bundle import Bundle, load_bundle
+
+    script = Path(tracking.__file__).with_name("export") / "pyfunc_model.py.txt"
+    text = script.read_text(encoding="utf-8")
+    assert f"from {load_bundle.__module__} import {load_bundle.__name__}\n" in text
+    assert f".{Bundle.predict_frame.__name__}(" in text

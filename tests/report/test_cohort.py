@@ -1,0 +1,129 @@
+"""The cohort report answers its questions in order."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from nociomics.report.pages import CohortReportData, cohort_report
+from tests.report import demo
+from tests.report.html_page import Page
+
+_SECTIONS = ["cohort", "harmonised", "performance", "treatment", "strata", "drivers", "reproduce"]
+
+
+def _page(**changes: object) -> Page:
+    return Page(cohort_report(demo.cohort(**changes)))
+
+
+def test_sections_come_in_the_order_of_the_questions_after_the_finding() -> None:
+    ids = _page().ids
+    assert [id_ for id_ in ids if id_ in ("finding", *_SECTIONS)] == ["finding", *_SECTIONS]
+
+
+def test_the_page_opens_with_the_finding() -> None:
+    page = _page(metrics=demo.metrics((0.51, 0.45, 0.57), 0.51), gate=demo.CLOSED)
+    assert page.first_sentence() == (
+        "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57)."
+    )
+
+
+def test_people_are_counted_with_those_left_out_and_why() -> None:
+    text = _page().text("cohort")
+    assert "pain_months below 3" in text and "39 of 600 people have no outcome" in text
+    assert "60/151" in text and "60/143" in text and "4.52" in text
+
+
+def test_the_headline_stands_beside_simpler_models_and_every_figure_has_its_interval() -> None:
+    text = _page().text("performance")
+    for words in (
+        "knowing the treatment alone",
+        "the clinical variables alone",
+        "the same model without the treatment",
+    ):
+        assert words in text
+    assert "0.64 (0.59 to 0.69)" in text and "0.54 (0.49 to 0.58)" in text
+    assert "Permutation p" in text and "0.005 (no interval)" in text
+
+
+def test_a_figure_that_could_not_be_computed_is_named_with_its_reason() -> None:
+    lost = demo.measure(None, None, None, "not computed: fewer than 20 people")
+    text = _page(metrics=demo.metrics() | {"ici": lost}).text("performance")
+    assert "Integrated calibration index: not measured (fewer than 20 people)." in text
+
+
+def test_the_gate_and_its_reasons_are_shown() -> None:
+    text = _page(gate=demo.CLOSED).text("treatment")
+    assert "closed" in text and "smallest p 0.31" in text
+    assert "Recommendation of the final model" not in text
+    assert "Recommendation of the final model" in _page().text("treatment")
+
+
+def test_policies_are_set_side_by_side() -> None:
+    text = _page().text("treatment")
+    assert "the model's choice" in text and "CBT for everyone" in text and "1.81 (1.60 to 2.02)" in text
+
+
+def test_one_stratum_is_dimensions_not_types() -> None:
+    text = _page(strata_summary={"k": 1, "bic": {"1": 5210.0, "2": 5244.0}}).text("strata")
+    assert "Dimensions, not types" in text and "none: BIC rises by 34.0" in text
+
+
+def test_several_strata_are_at_least_that_many_with_their_stability() -> None:
+    text = _page().text("strata")
+    assert "at least 3 strata" in text
+    assert "0.82, stable" in text and "0.58, not stable" in text
+
+
+def test_too_few_people_for_strata_is_not_called_dimensions() -> None:
+    summary = {"k": 1, "bic": {"1": 410.0}, "bic_gain": None, "evidence": "not enough people to look for strata"}
+    text = _page(strata_summary=summary, assignments=None, factor_scores=None).text("strata")
+    assert "Not enough people" in text and "Dimensions" not in text
+
+
+def test_drivers_are_refused_when_the_gate_for_explanations_is_closed() -> None:
+    text = _page(gate=demo.CLOSED).text("drivers")
+    assert "Drivers are not shown" in text and "cyp2d6" not in text
+    assert "cyp2d6_activity_score" in _page().text("drivers")
+
+
+def test_modality_shares_sum_to_the_whole() -> None:
+    frame = pl.DataFrame({"modality": ["a", "b"], "mean_abs_shap": [3.0, 1.0]})
+    text = _page(modality_importance=frame).text("drivers")
+    assert "75%" in text and "25%" in text
+
+
+def test_provenance_is_complete() -> None:
+    text = _page().text("reproduce")
+    assert "b975825" in text and "4f0c" * 16 in text
+
+
+def test_what_a_study_lacks_takes_one_line_each() -> None:
+    page = Page(cohort_report(CohortReportData("s", "0", "", None, demo.flow(), demo.findings(), demo.catalogue())))
+    assert page.first_sentence().startswith("Nothing was predicted")
+    for section, words in {
+        "performance": "Performance: not measured.",
+        "treatment": "Choice of treatment: not measured.",
+        "strata": "Strata: not measured.",
+        "drivers": "Drivers: not measured.",
+        "reproduce": "Provenance: not measured.",
+    }.items():
+        assert page.text(section).split("\n")[1:] == [words]
+
+
+def test_a_study_without_treatments_renders_its_one_row() -> None:
+    predictions = pl.DataFrame(
+        {
+            "patient_id": ["P1", "P2"],
+            "treatment": pl.Series([None, None], dtype=pl.String),
+            "expected": [1.0, 3.0],
+            "lower": [0.0, 2.0],
+            "upper": [2.0, 4.0],
+            "p_response": pl.Series([None, None], dtype=pl.Float64),
+            "status": ["ok", "rejected: age"],
+        }
+    )
+    target = demo.TARGET.model_copy(
+        update={"kind": "continuous", "treatment": None, "baseline": None, "response": None}
+    )
+    text = _page(target=target, predictions=predictions, effects=None, arms=None).text("treatment")
+    assert "everyone" in text and "2.00 (1.20 to 2.80)" in text

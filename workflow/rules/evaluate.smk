@@ -1,0 +1,49 @@
+"""How good the predictions are, beside simpler ones, and what may therefore be said.
+
+READS  response/out_of_fold.parquet, response/comparators/*.parquet, harmonised/target.parquet
+WRITES evaluation/metrics.json, evaluation/gate.json, evaluation/curves.json, evaluation/arms.parquet
+"""
+
+
+rule evaluate_response:
+    """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
+    input:
+        out_of_fold=rules.predict_out_of_fold.output,
+        comparators=expand(f"{RESULTS}/response/comparators/{{variant}}.parquet", variant=COMPARATORS),
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        splits=rules.make_splits.output.splits,
+    output:
+        metrics=f"{RESULTS}/evaluation/metrics.json",
+        gate=f"{RESULTS}/evaluation/gate.json",
+        curves=f"{RESULTS}/evaluation/curves.json",
+        arms=f"{RESULTS}/evaluation/arms.parquet",
+    log:
+        f"{LOGS}/evaluate_response.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate_response.tsv"
+    params:
+        comparators=option(
+            "--comparator", *[f"{RESULTS}/response/comparators/{variant}.parquet" for variant in COMPARATORS]
+        ),
+        target=section("target"),
+        level=STUDY.response.level,
+        seed=STUDY.seed,
+        folder=f"{RESULTS}/evaluation",
+        code=code_digest("errors.py", "tables", "evaluate"),
+    shell:
+        r"""
+        nociomics evaluate response \
+            --out-of-fold {input.out_of_fold:q} \
+            {params.comparators} \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --splits {input.splits:q} \
+            --target {params.target:q} \
+            --level {params.level} \
+            --seed {params.seed} \
+            --output {params.folder:q} \
+            &>{log:q}
+        """

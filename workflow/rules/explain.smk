@@ -1,0 +1,35 @@
+"""Why each prediction is as it is.
+
+READS  export/model, harmonised/features.parquet
+WRITES explanations/shap.parquet -> ShapValues, explanations/base.parquet -> BaseValues
+"""
+
+
+rule explain_predictions:
+    """Interventional Shapley values of the exported model, in outcome points, checked to add up."""
+    input:
+        bundle=rules.export_bundle.output.manifest,
+        features=rules.harmonise_features.output.features,
+        predictions=rules.predict_cohort.output.predictions,
+    output:
+        shap=f"{RESULTS}/explanations/shap.parquet",
+        base=f"{RESULTS}/explanations/base.parquet",
+    log:
+        f"{LOGS}/explain_predictions.log",
+    benchmark:
+        f"{BENCHMARKS}/explain_predictions.tsv"
+    params:
+        folder=BUNDLE,
+        seed=STUDY.seed,
+        code=code_digest("errors.py", "tables", "models", "explain", "export"),
+    shell:
+        r"""
+        nociomics explain predictions \
+            --bundle {params.folder:q} \
+            --features {input.features:q} \
+            --predictions {input.predictions:q} \
+            --seed {params.seed} \
+            --shap {output.shap:q} \
+            --base {output.base:q} \
+            &>{log:q}
+        """

@@ -1,0 +1,77 @@
+"""The bundle that services load, and the cohort's own predictions made with it.
+
+READS  response/model, response/out_of_fold.parquet, strata/model.json, evaluation/{metrics,gate}.json
+WRITES export/model/ (its manifest.json, written last, stands for the whole folder), response/predictions.parquet -> Predictions, response/effects.parquet -> Effects
+"""
+
+
+rule export_bundle:
+    """Gather model, strata, gate, intervals, schema and golden rows into one folder with hashes."""
+    input:
+        model=rules.fit_response.output,
+        strata=rules.find_strata.output.model,
+        out_of_fold=rules.predict_out_of_fold.output,
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        metrics=rules.evaluate_response.output.metrics,
+        gate=rules.evaluate_response.output.gate,
+    output:
+        manifest=f"{RESULTS}/export/model/manifest.json",
+    log:
+        f"{LOGS}/export_bundle.log",
+    benchmark:
+        f"{BENCHMARKS}/export_bundle.tsv"
+    params:
+        study=STUDY.study,
+        folder=BUNDLE,
+        level=STUDY.response.level,
+        background=STUDY.response.background_people,
+        seed=STUDY.seed,
+        code=code_digest("errors.py", "tables", "models", "export"),
+    shell:
+        r"""
+        nociomics export bundle \
+            --study {params.study:q} \
+            --model {input.model:q} \
+            --strata {input.strata:q} \
+            --out-of-fold {input.out_of_fold:q} \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --metrics {input.metrics:q} \
+            --gate {input.gate:q} \
+            --level {params.level} \
+            --background {params.background} \
+            --seed {params.seed} \
+            --output {params.folder:q} \
+            &>{log:q}
+        """
+
+
+rule predict_cohort:
+    """Predict everyone in the study with the exported bundle, as any service would."""
+    input:
+        bundle=rules.export_bundle.output.manifest,
+        features=rules.harmonise_features.output.features,
+        target=rules.harmonise_features.output.target,
+    output:
+        predictions=f"{RESULTS}/response/predictions.parquet",
+        effects=f"{RESULTS}/response/effects.parquet",
+    log:
+        f"{LOGS}/predict_cohort.log",
+    benchmark:
+        f"{BENCHMARKS}/predict_cohort.tsv"
+    params:
+        folder=BUNDLE,
+        code=code_digest("errors.py", "tables", "models", "export"),
+    shell:
+        r"""
+        nociomics export predict \
+            --bundle {params.folder:q} \
+            --features {input.features:q} \
+            --target-rows {input.target:q} \
+            --predictions {output.predictions:q} \
+            --effects {output.effects:q} \
+            &>{log:q}
+        """

@@ -1,0 +1,69 @@
+"""Contract tables become one row of features per person, and one row of the target.
+
+READS  ingested/*.parquet, pgx/calls.parquet
+WRITES harmonised/features.parquet -> Features, harmonised/feature_catalogue.parquet -> FeatureCatalogue,
+       harmonised/target.parquet -> TargetRows, harmonised/cohort_flow.parquet -> CohortFlow
+"""
+
+
+rule harmonise_features:
+    """Score questionnaires, convert units, and lay every feature out with its catalogue."""
+    input:
+        tables=ingested_tables(),
+        pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
+    output:
+        features=f"{RESULTS}/harmonised/features.parquet",
+        catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
+        target=f"{RESULTS}/harmonised/target.parquet",
+        flow=f"{RESULTS}/harmonised/cohort_flow.parquet",
+        findings=f"{RESULTS}/harmonised/findings.parquet",
+    log:
+        f"{LOGS}/harmonise_features.log",
+    benchmark:
+        f"{BENCHMARKS}/harmonise_features.tsv"
+    params:
+        study=study_without_settings(),
+        ingested=f"{RESULTS}/ingested",
+        folder=f"{RESULTS}/harmonised",
+        pgx=option("--pgx-calls", *([f"{RESULTS}/pgx/calls.parquet"] if has("genotype", "diplotypes") else [])),
+        code=code_digest("errors.py", "knowledge", "tables", "pharmacogenomics", "harmonise"),
+    shell:
+        r"""
+        nociomics harmonise features \
+            --study {params.study:q} \
+            --ingested {params.ingested:q} \
+            {params.pgx} \
+            --output {params.folder:q} \
+            &>{log:q}
+        """
+
+
+rule report_quality:
+    """Gather the findings of ingest and harmonise into one table and one page."""
+    input:
+        ingested=ingested("findings"),
+        harmonised=f"{RESULTS}/harmonised/findings.parquet",
+        flow=f"{RESULTS}/harmonised/cohort_flow.parquet",
+        catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
+    output:
+        findings=f"{RESULTS}/quality/findings.parquet",
+        page=f"{RESULTS}/quality/report.html",
+    log:
+        f"{LOGS}/report_quality.log",
+    benchmark:
+        f"{BENCHMARKS}/report_quality.tsv"
+    params:
+        study=STUDY.study,
+        code=code_digest("errors.py", "tables", "report"),
+    shell:
+        r"""
+        nociomics report quality \
+            --study {params.study:q} \
+            --findings {input.ingested:q} \
+            --findings {input.harmonised:q} \
+            --flow {input.flow:q} \
+            --catalogue {input.catalogue:q} \
+            --table {output.findings:q} \
+            --page {output.page:q} \
+            &>{log:q}
+        """

@@ -1,0 +1,88 @@
+"""Pages that people read without a network.
+
+READS  every result of the study
+WRITES report.html, profiles/<patient_id>.html
+"""
+
+
+rule report_cohort:
+    """One page: who was in, what was harmonised, how good, which strata, what drives predictions."""
+    input:
+        final=[
+            rules.report_quality.output.findings,
+            rules.harmonise_features.output.flow,
+            rules.harmonise_features.output.catalogue,
+            rules.find_strata.output.summary,
+            rules.find_strata.output.assignments,
+            rules.find_strata.output.scores,
+        ],
+        predicted=(
+            [
+                rules.evaluate_response.output.metrics,
+                rules.evaluate_response.output.gate,
+                rules.evaluate_response.output.curves,
+                rules.evaluate_response.output.arms,
+                rules.predict_cohort.output.predictions,
+                rules.predict_cohort.output.effects,
+                rules.explain_predictions.output.shap,
+                rules.explain_predictions.output.base,
+            ]
+            if TARGET is not None
+            else []
+        ),
+    output:
+        report(
+            f"{RESULTS}/report.html",
+            caption="../report/cohort.rst",
+            category="Cohort",
+            labels={"study": STUDY.study},
+        ),
+    log:
+        f"{LOGS}/report_cohort.log",
+    benchmark:
+        f"{BENCHMARKS}/report_cohort.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=RESULTS,
+        code=code_digest("errors.py", "tables", "report"),
+    shell:
+        r"""
+        nociomics report cohort \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+rule report_profiles:
+    """One page per patient."""
+    input:
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        assignments=rules.find_strata.output.assignments,
+        pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
+        metrics=rules.evaluate_response.output.metrics,
+        gate=rules.evaluate_response.output.gate,
+        predictions=rules.predict_cohort.output.predictions,
+        effects=rules.predict_cohort.output.effects,
+        shap=rules.explain_predictions.output.shap,
+        base=rules.explain_predictions.output.base,
+    output:
+        directory(f"{RESULTS}/profiles"),
+    log:
+        f"{LOGS}/report_profiles.log",
+    benchmark:
+        f"{BENCHMARKS}/report_profiles.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=RESULTS,
+        code=code_digest("errors.py", "tables", "report"),
+    shell:
+        r"""
+        nociomics report profiles \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --output {output:q} \
+            &>{log:q}
+        """

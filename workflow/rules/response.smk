@@ -1,0 +1,125 @@
+"""Response to each treatment: folds, predictions out of fold, the final model.
+
+READS  harmonised/{features,feature_catalogue,target}.parquet, ingested/{dosages,expression}.parquet
+WRITES response/splits.parquet -> Splits, response/out_of_fold.parquet -> OutOfFold,
+       response/comparators/{variant}.parquet -> OutOfFold, response/model/
+"""
+
+
+rule make_splits:
+    """Divide people into folds once, with near-duplicate people kept together."""
+    input:
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        dosages=ingested("dosages") if TABLES.genotype else [],
+        given=str(DATA / STUDY.splits) if STUDY.splits else [],
+    output:
+        splits=f"{RESULTS}/response/splits.parquet",
+        duplicates=f"{RESULTS}/response/duplicates.parquet",
+    log:
+        f"{LOGS}/make_splits.log",
+    benchmark:
+        f"{BENCHMARKS}/make_splits.tsv"
+    params:
+        dosages=option("--dosages", *([ingested("dosages")] if TABLES.genotype else [])),
+        given=option("--given", *([DATA / STUDY.splits] if STUDY.splits else [])),
+        settings=section("folds"),
+        seed=STUDY.seed,
+        code=code_digest("errors.py", "tables", "models"),
+    shell:
+        r"""
+        nociomics response splits \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            {params.dosages} {params.given} \
+            --settings {params.settings:q} \
+            --seed {params.seed} \
+            --splits {output.splits:q} \
+            --duplicates {output.duplicates:q} \
+            &>{log:q}
+        """
+
+
+rule predict_out_of_fold:
+    """Predict everybody under every treatment by models that never saw that person."""
+    input:
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        splits=rules.make_splits.output.splits,
+    output:
+        f"{RESULTS}/response/out_of_fold.parquet",
+    log:
+        f"{LOGS}/predict_out_of_fold.log",
+    benchmark:
+        f"{BENCHMARKS}/predict_out_of_fold.tsv"
+    params:
+        variant="full",
+        target=section("target"),
+        blocks=section("blocks"),
+        settings=section("response"),
+        seed=STUDY.seed,
+        code=code_digest("errors.py", "tables", "models"),
+    shell:
+        r"""
+        nociomics response cross-validate \
+            --variant {params.variant:q} \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --splits {input.splits:q} \
+            --target {params.target:q} \
+            --blocks {params.blocks:q} \
+            --settings {params.settings:q} \
+            --seed {params.seed} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+use rule predict_out_of_fold as compare_out_of_fold with:
+    output:
+        f"{RESULTS}/response/comparators/{{variant}}.parquet",
+    log:
+        f"{LOGS}/compare_out_of_fold/{{variant}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare_out_of_fold/{{variant}}.tsv"
+    params:
+        variant="{variant}",
+
+
+rule fit_response:
+    """Fit the final model on everybody with an outcome."""
+    input:
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        splits=rules.make_splits.output.splits,
+    output:
+        directory(f"{RESULTS}/response/model"),
+    log:
+        f"{LOGS}/fit_response.log",
+    benchmark:
+        f"{BENCHMARKS}/fit_response.tsv"
+    params:
+        target=section("target"),
+        blocks=section("blocks"),
+        settings=section("response"),
+        seed=STUDY.seed,
+        code=code_digest("errors.py", "tables", "models"),
+    shell:
+        r"""
+        nociomics response fit \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --splits {input.splits:q} \
+            --target {params.target:q} \
+            --blocks {params.blocks:q} \
+            --settings {params.settings:q} \
+            --seed {params.seed} \
+            --output {output:q} \
+            &>{log:q}
+        """

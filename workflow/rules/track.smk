@@ -1,0 +1,53 @@
+"""What MLflow is told. One rule prepares the store and one logs; training never waits for either.
+
+READS  report.html, evaluation/*, export/model
+WRITES results/mlflow.db (or MLFLOW_TRACKING_URI), tracking.json
+"""
+
+
+rule initialise_tracking:
+    """Create the tracking store once, before anything logs to it."""
+    output:
+        f"{RESULTS}/tracking_store.json",
+    log:
+        f"{LOGS}/initialise_tracking.log",
+    benchmark:
+        f"{BENCHMARKS}/initialise_tracking.tsv"
+    params:
+        results="results",
+        code=code_digest("errors.py", "tracking.py"),
+    shell:
+        r"""
+        nociomics track initialise --results {params.results:q} --output {output:q} &>{log:q}
+        """
+
+
+rule log_run:
+    """Log this run's parameters, metrics, data digests, report and model."""
+    input:
+        store=rules.initialise_tracking.output,
+        report=rules.report_cohort.output,
+        metrics=rules.evaluate_response.output.metrics,
+        gate=rules.evaluate_response.output.gate,
+        bundle=rules.export_bundle.output.manifest,
+        features=rules.harmonise_features.output.features,
+        target=rules.harmonise_features.output.target,
+    output:
+        f"{RESULTS}/tracking.json",
+    log:
+        f"{LOGS}/log_run.log",
+    benchmark:
+        f"{BENCHMARKS}/log_run.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=RESULTS,
+        code=code_digest("errors.py", "tracking.py", "export"),
+    shell:
+        r"""
+        nociomics track log \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --store {input.store:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
