@@ -10,7 +10,9 @@ from pathlib import Path
 
 from nociomics.config import SECTIONS, code_digest, data_folder, workflow_study
 
-STUDY, STUDY_FOLDER = workflow_study(config, [Path(str(p)) for p in workflow.overwrite_configfiles])
+STUDY, STUDY_FOLDER = workflow_study(
+    config, [Path(str(p)) for p in workflow.overwrite_configfiles]
+)
 DATA = data_folder(STUDY, STUDY_FOLDER)
 RESULTS = f"results/{STUDY.study}"
 LOGS = f"{RESULTS}/logs"
@@ -19,7 +21,11 @@ BUNDLE = f"{RESULTS}/export/model"
 TABLES = STUDY.tables
 TARGET = STUDY.target
 HAS_TREATMENTS = TARGET is not None and TARGET.treatment is not None
-COMPARATORS = ["treatment_only", "without_treatment", "clinical_only"] if HAS_TREATMENTS else ["clinical_only"]
+COMPARATORS = (
+    ["treatment_only", "without_treatment", "clinical_only"]
+    if HAS_TREATMENTS
+    else ["clinical_only"]
+)
 
 
 wildcard_constraints:
@@ -29,17 +35,27 @@ wildcard_constraints:
 def section(name):
     """One section of the study as JSON: a rule re-runs when its own section changes, and only then."""
     value = getattr(STUDY, name)
-    return json.dumps(value.model_dump(mode="json") if hasattr(value, "model_dump") else value, sort_keys=True)
+    return json.dumps(
+        value.model_dump(mode="json") if hasattr(value, "model_dump") else value,
+        sort_keys=True,
+    )
 
 
 def study_without_settings():
     """The study's own keys as JSON, for the one command that reads its tables."""
-    return json.dumps(STUDY.model_dump(mode="json", exclude=set(SECTIONS)), sort_keys=True)
+    return json.dumps(
+        STUDY.model_dump(mode="json", exclude=set(SECTIONS)), sort_keys=True
+    )
 
 
 def has(*tables):
     """Whether the study names any of these tables."""
     return any(getattr(TABLES, table) for table in tables)
+
+
+def data_root(wildcards):
+    """The folder that the study's own paths start from; no input tells it, since they may lie anywhere below."""
+    return str(DATA)
 
 
 def source_files():
@@ -65,18 +81,33 @@ def ingested_tables():
     made += ["dosages", "variants", "pharmacogene_genotypes"] if TABLES.genotype else []
     made += ["expression", "expression_samples"] if TABLES.expression else []
     made += ["responses", "scores"] if TABLES.questionnaires else []
-    made += [table for table in ("diplotypes", "biomarkers", "treatments", "outcomes") if has(table)]
+    made += [
+        table
+        for table in ("diplotypes", "biomarkers", "treatments", "outcomes")
+        if has(table)
+    ]
     made += sorted({f"block_{block.name}" for block in TABLES.blocks})
     return [ingested(table) for table in made]
 
 
 def final_results():
     """What `rule all` asks for."""
-    made = [f"{RESULTS}/quality/report.html", f"{RESULTS}/strata/assignments.parquet", f"{RESULTS}/report.html"]
+    made = [
+        f"{RESULTS}/quality/report.html",
+        f"{RESULTS}/strata/assignments.parquet",
+        f"{RESULTS}/report.html",
+    ]
     if has("genotype", "diplotypes"):
-        made += [f"{RESULTS}/pgx/calls.parquet", f"{RESULTS}/pgx/recommendations.parquet"]
+        made += [
+            f"{RESULTS}/pgx/calls.parquet",
+            f"{RESULTS}/pgx/recommendations.parquet",
+        ]
     if TARGET is not None:
-        made += [f"{RESULTS}/explanations/shap.parquet", f"{BUNDLE}/manifest.json", f"{RESULTS}/profiles"]
+        made += [
+            f"{RESULTS}/explanations/shap.parquet",
+            f"{BUNDLE}/manifest.json",
+            f"{RESULTS}/profiles",
+        ]
         made += [f"{RESULTS}/tracking.json"] if STUDY.tracking.enabled else []
     return made
 

@@ -9,7 +9,9 @@ rule evaluate_response:
     """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
     input:
         out_of_fold=rules.predict_out_of_fold.output,
-        comparators=expand(f"{RESULTS}/response/comparators/{{variant}}.parquet", variant=COMPARATORS),
+        comparators=expand(
+            f"{RESULTS}/response/comparators/{{variant}}.parquet", variant=COMPARATORS
+        ),
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
@@ -25,12 +27,16 @@ rule evaluate_response:
         f"{BENCHMARKS}/evaluate_response.tsv"
     params:
         comparators=option(
-            "--comparator", *[f"{RESULTS}/response/comparators/{variant}.parquet" for variant in COMPARATORS]
+            "--comparator",
+            *[
+                f"{RESULTS}/response/comparators/{variant}.parquet"
+                for variant in COMPARATORS
+            ],
         ),
         target=section("target"),
         level=STUDY.response.level,
         seed=STUDY.seed,
-        folder=f"{RESULTS}/evaluation",
+        folder=subpath(output.metrics, parent=True),
         code=code_digest("errors.py", "tables", "evaluate"),
     shell:
         r"""

@@ -19,7 +19,7 @@ rule explain_predictions:
     benchmark:
         f"{BENCHMARKS}/explain_predictions.tsv"
     params:
-        folder=BUNDLE,
+        folder=subpath(input.bundle, parent=True),
         seed=STUDY.seed,
         code=code_digest("errors.py", "tables", "models", "explain", "export"),
     shell:

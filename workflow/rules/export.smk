@@ -24,7 +24,7 @@ rule export_bundle:
         f"{BENCHMARKS}/export_bundle.tsv"
     params:
         study=STUDY.study,
-        folder=BUNDLE,
+        folder=subpath(output.manifest, parent=True),
         level=STUDY.response.level,
         background=STUDY.response.background_people,
         seed=STUDY.seed,
@@ -63,7 +63,7 @@ rule predict_cohort:
     benchmark:
         f"{BENCHMARKS}/predict_cohort.tsv"
     params:
-        folder=BUNDLE,
+        folder=subpath(input.bundle, parent=True),
         code=code_digest("errors.py", "tables", "models", "export"),
     shell:
         r"""

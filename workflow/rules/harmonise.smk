@@ -9,6 +9,7 @@ WRITES harmonised/features.parquet -> Features, harmonised/feature_catalogue.par
 rule harmonise_features:
     """Score questionnaires, convert units, and lay every feature out with its catalogue."""
     input:
+        patients=ingested("patients"),
         tables=ingested_tables(),
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
     output:
@@ -23,10 +24,19 @@ rule harmonise_features:
         f"{BENCHMARKS}/harmonise_features.tsv"
     params:
         study=study_without_settings(),
-        ingested=f"{RESULTS}/ingested",
-        folder=f"{RESULTS}/harmonised",
-        pgx=option("--pgx-calls", *([f"{RESULTS}/pgx/calls.parquet"] if has("genotype", "diplotypes") else [])),
-        code=code_digest("errors.py", "knowledge", "tables", "pharmacogenomics", "harmonise"),
+        ingested=subpath(input.patients, parent=True),
+        folder=subpath(output.features, parent=True),
+        pgx=option(
+            "--pgx-calls",
+            *(
+                [f"{RESULTS}/pgx/calls.parquet"]
+                if has("genotype", "diplotypes")
+                else []
+            ),
+        ),
+        code=code_digest(
+            "errors.py", "knowledge", "tables", "pharmacogenomics", "harmonise"
+        ),
     shell:
         r"""
         nociomics harmonise features \

@@ -17,8 +17,8 @@ rule ingest_tables:
         f"{BENCHMARKS}/ingest_tables.tsv"
     params:
         study=study_without_settings(),
-        data=str(DATA),
-        folder=f"{RESULTS}/ingested",
+        data=data_root,
+        folder=subpath(output[0], parent=True),
         code=code_digest("errors.py", "knowledge", "tables", "ingest"),
     shell:
         r"""

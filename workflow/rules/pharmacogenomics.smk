@@ -19,8 +19,13 @@ rule call_pharmacogenes:
     benchmark:
         f"{BENCHMARKS}/call_pharmacogenes.tsv"
     params:
-        genotypes=option("--genotypes", *([ingested("pharmacogene_genotypes")] if TABLES.genotype else [])),
-        diplotypes=option("--diplotypes", *([ingested("diplotypes")] if TABLES.diplotypes else [])),
+        genotypes=option(
+            "--genotypes",
+            *([ingested("pharmacogene_genotypes")] if TABLES.genotype else []),
+        ),
+        diplotypes=option(
+            "--diplotypes", *([ingested("diplotypes")] if TABLES.diplotypes else [])
+        ),
         code=code_digest("errors.py", "knowledge", "tables", "pharmacogenomics"),
     shell:
         r"""

@@ -43,7 +43,7 @@ rule report_cohort:
         f"{BENCHMARKS}/report_cohort.tsv"
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
-        results=RESULTS,
+        results=subpath(output[0], parent=True),
         code=code_digest("errors.py", "tables", "report"),
     shell:
         r"""
@@ -76,7 +76,7 @@ rule report_profiles:
         f"{BENCHMARKS}/report_profiles.tsv"
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
-        results=RESULTS,
+        results=subpath(output[0], parent=True),
         code=code_digest("errors.py", "tables", "report"),
     shell:
         r"""

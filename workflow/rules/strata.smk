@@ -23,7 +23,7 @@ rule find_strata:
         settings=section("strata"),
         blocks=section("blocks"),
         seed=STUDY.seed,
-        folder=f"{RESULTS}/strata",
+        folder=subpath(output.assignments, parent=True),
         code=code_digest("errors.py", "tables", "models"),
     shell:
         r"""

@@ -14,7 +14,7 @@ rule initialise_tracking:
     benchmark:
         f"{BENCHMARKS}/initialise_tracking.tsv"
     params:
-        results="results",
+        results=subpath(output[0], ancestor=2),
         code=code_digest("errors.py", "tracking.py"),
     shell:
         r"""
@@ -40,7 +40,7 @@ rule log_run:
         f"{BENCHMARKS}/log_run.tsv"
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
-        results=RESULTS,
+        results=subpath(output[0], parent=True),
         code=code_digest("errors.py", "tracking.py", "export"),
     shell:
         r"""

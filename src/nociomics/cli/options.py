@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from nociomics.errors import StudyError
-from nociomics.tables.study import Strict, Study, Target
+
+if TYPE_CHECKING:
+    from nociomics.tables.study import Strict, Study, Target
 
 Features = Annotated[Path, typer.Option("--features", help="harmonised/features.parquet")]
 Catalogue = Annotated[Path, typer.Option("--catalogue", help="harmonised/feature_catalogue.parquet")]
@@ -22,7 +24,7 @@ StudyJson = Annotated[str, typer.Option("--study", help="the study's own keys as
 Seed = Annotated[int, typer.Option("--seed", help="the study's seed")]
 Output = Annotated[Path, typer.Option("--output", help="what is written")]
 
-Section = TypeVar("Section", bound=Strict)
+Section = TypeVar("Section", bound="Strict")
 
 
 def section(text: str, model: type[Section]) -> Section:
@@ -32,16 +34,22 @@ def section(text: str, model: type[Section]) -> Section:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        raise StudyError(f"{model.__name__}: {error.error_count()} problems in the JSON given. {_first(error)}") from None
+        raise StudyError(
+            f"{model.__name__}: {error.error_count()} problems in the JSON given. {_first(error)}"
+        ) from None
 
 
 def target_section(text: str) -> Target | None:
     """Read the target section; ``null`` for a study without one."""
+    from nociomics.tables.study import Target
+
     return None if text.strip() == "null" else section(text, Target)
 
 
 def study_section(text: str) -> Study:
     """Read a study's own keys."""
+    from nociomics.tables.study import Study
+
     return section(text, Study)
 
 

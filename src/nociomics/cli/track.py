@@ -11,6 +11,10 @@ from nociomics.cli.options import Output, StudyJson, whole_study
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _DATASETS = {"features": "harmonised/features.parquet", "target": "harmonised/target.parquet"}
+_HEADLINE = (
+    *("auroc", "brier", "calibration_slope", "calibration_in_the_large", "ici", "mae", "r2", "spearman"),
+    *("accuracy", "macro_f1", "log_loss", "coverage_90", "policy_gain", "policy_value", "n", "n_events"),
+)
 _REQUIREMENTS = ("polars", "numpy", "scipy", "scikit-learn", "xgboost-cpu", "pydantic", "pyyaml")
 
 
@@ -20,9 +24,7 @@ def _stage() -> None:
 
 
 @app.command()
-def initialise(
-    results: Annotated[Path, typer.Option(help="folder of all studies' results")], output: Output
-) -> None:
+def initialise(results: Annotated[Path, typer.Option(help="folder of all studies' results")], output: Output) -> None:
     """Create the tracking store, before anything logs to it."""
     from nociomics.tables.files import write_json
     from nociomics.tracking import initialise_store, tracking_uri
@@ -103,10 +105,8 @@ def _parameters(config: Any) -> dict[str, Any]:
 
 
 def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
-    """A handful for MLflow's table; the rest is in metrics.json."""
-    wanted = ("auroc", "brier", "calibration_slope", "calibration_in_the_large", "ici", "mae", "r2", "spearman")
-    wanted += ("accuracy", "macro_f1", "log_loss", "coverage_90", "policy_gain", "policy_value", "n", "n_events")
-    return {name: metrics[name] for name in wanted if name in metrics}
+    """Take a handful for MLflow's table; the rest is in metrics.json."""
+    return {name: metrics[name] for name in _HEADLINE if name in metrics}
 
 
 def _digest(path: Path) -> tuple[str, int]:
@@ -118,7 +118,7 @@ def _digest(path: Path) -> tuple[str, int]:
 
 
 def _examples(bundle: Path) -> tuple[Any, Any]:
-    """The bundle's golden rows: made of quantiles, so that they show nobody."""
+    """Read the bundle's golden rows: made of quantiles, so that they show nobody."""
     import polars as pl
 
     from nociomics.export.bundle import golden_rows

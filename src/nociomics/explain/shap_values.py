@@ -86,9 +86,16 @@ def _explain_values(model: ValueModel, encoded: Encoded, against: Encoded) -> Ex
     for arm in range(arms):
         if width:
             values[:, arm, 0, :width] += _forest_values(model, arm, encoded.values, against.values) / learners
+    baseline = model.baseline_column()
+    if baseline is not None:
+        values[:, :, 0, baseline] += _baseline_values(model, encoded.values, against.values)[:, None]
     base = model.refit_expected(against).mean(axis=(0, 1))[:, None]
     shown = np.hstack([encoded.values, people[:, width:]])
     return Explanation(values, base, columns, shown, (None,))
+
+
+def _baseline_values(model: ValueModel, people: np.ndarray, background: np.ndarray) -> np.ndarray:
+    return model.baseline_part(people) - model.baseline_part(background).mean()
 
 
 def _forest_values(model: ValueModel, arm: int, people: np.ndarray, background: np.ndarray) -> np.ndarray:

@@ -117,7 +117,8 @@ def _outcomes(outcomes: pl.DataFrame | None, target: Target) -> pl.DataFrame | N
         value, label = _class_index(frame[name]), pl.col(name).cast(pl.String)
     else:
         value = (_zero_one if target.kind == "binary" else _number)(frame, name, "outcomes")
-        label = pl.lit(None, dtype=pl.String)
+        # the two classes of a binary outcome are named 0 and 1; points and units have no class
+        label = value.cast(pl.Int64).cast(pl.String) if target.kind == "binary" else pl.lit(None, dtype=pl.String)
     return frame.select("patient_id", outcome=value, label=label, adverse_event=event)
 
 

@@ -113,7 +113,13 @@ def _within_arm(columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms:
 
 
 def fit_forests(
-    values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, settings: ResponseSettings, seed: int
+    values: np.ndarray,
+    outcome: np.ndarray,
+    arm: np.ndarray,
+    arms: int,
+    settings: ResponseSettings,
+    trees: int,
+    seed: int,
 ) -> list[xgboost.Booster]:
     """Fit one random forest per arm on the encoded columns; trees take missing values as they are.
 
@@ -123,16 +129,16 @@ def fit_forests(
         Predicting outcome points.
     """
     return [
-        _fit_forest(values[arm == a], outcome[arm == a], settings, seed * arms + a) for a in range(arms)
+        _fit_forest(values[arm == a], outcome[arm == a], settings, trees, seed * arms + a) for a in range(arms)
     ]
 
 
-def _fit_forest(values: np.ndarray, outcome: np.ndarray, settings: ResponseSettings, seed: int) -> xgboost.Booster:
+def _fit_forest(values: np.ndarray, outcome: np.ndarray, settings: ResponseSettings, trees: int, seed: int) -> xgboost.Booster:
     parameters = {
         "objective": "reg:squarederror",
         "base_score": float(outcome.mean()),
         "learning_rate": 1.0,
-        "num_parallel_tree": settings.trees,
+        "num_parallel_tree": trees,
         "max_depth": settings.tree_depth,
         "min_child_weight": settings.leaf_people,
         "subsample": 0.8,

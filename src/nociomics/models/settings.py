@@ -35,8 +35,10 @@ class ResponseSettings(Strict):
     """How response is predicted."""
 
     refits: int = Field(20, ge=2, le=200, description="bootstrap refits of the final model; its effect intervals use them")
-    refits_in_folds: int = Field(4, ge=1, le=200, description="bootstrap refits of each cross-validated model")
-    trees: int = Field(15, ge=1, le=2000, description="trees of each forest, per refit and treatment")
+    refits_in_folds: int = Field(
+        1, ge=1, le=200, description="refits of each cross-validated model; 1 takes everybody of the training part once"
+    )
+    trees: int = Field(200, ge=1, le=5000, description="trees of each treatment's forest, over all refits together")
     tree_depth: int = Field(4, ge=1, le=12, description="largest depth of a tree")
     leaf_people: int = Field(5, ge=1, description="smallest number of people in a leaf")
     level: float = Field(0.90, gt=0.5, lt=1, description="level of the intervals")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.decomposition import FactorAnalysis
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from nociomics.models.factors import Factors, fit_factors
 from nociomics.models.feature_blocks import FeatureBlocks
 from nociomics.models.people_order import content_order
 from nociomics.models.settings import BlockSettings, StrataSettings
@@ -56,9 +56,11 @@ class Mixture:
 class StratumModel:
     """Find strata and place new people in them.
 
-    Scale scores, log analytes and components of wide blocks are standardised, missing ones put at the
-    mean, reduced to varimax factors, and a Gaussian mixture is fitted for every k. More than one stratum
-    is claimed only when the Bayesian information criterion prefers it to one; the k is then "at least k".
+    Scale scores, log analytes and components of wide blocks are standardised and reduced to varimax factors,
+    and a Gaussian mixture on the factor scores is fitted for every k. A person's scores are the factors'
+    expectation given what was measured of that person: nothing is imputed. An instrument's total stands for
+    its subscales, which would otherwise make a factor of their own. More than one stratum is claimed only
+    when the Bayesian information criterion prefers it to one; the k is then "at least k".
 
     Parameters
     ----------
@@ -87,28 +89,11 @@ class StratumModel:
         self.blocks_ = FeatureBlocks(self.block_settings).fit(features, inside)
         values = self.blocks_.transform(features).values
         self.centre_, self.scale_ = _centre_scale(values)
-        standard, measured = self._standard(values)
-        self.loadings_ = self._factors(standard[measured])
-        scores = standard[measured] @ self.loadings_
-        self._choose(scores)
+        standard = (values - self.centre_) / self.scale_
+        measured = ~np.isnan(standard).all(axis=1) if standard.shape[1] else np.zeros(len(standard), dtype=bool)
+        self.factors_ = fit_factors(standard[measured], self.settings.factors, self.seed)
+        self._choose(self.factors_.scores(standard[measured]))
         return self
-
-    def _standard(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        measured = ~np.isnan(values).all(axis=1) if values.shape[1] else np.zeros(len(values), dtype=bool)
-        return np.nan_to_num((values - self.centre_) / self.scale_), measured
-
-    def _factors(self, standard: np.ndarray) -> np.ndarray:
-        count = min(self.settings.factors, standard.shape[1], max(1, len(standard) // 20))
-        if standard.shape[1] == 0 or len(standard) < 40:
-            return np.zeros((standard.shape[1], 0))
-        analysis = FactorAnalysis(count, rotation="varimax" if count > 1 else None, random_state=self.seed)
-        analysis.fit(standard)
-        loadings = analysis.components_.T
-        strongest = np.sign(loadings[np.abs(loadings).argmax(axis=0), np.arange(count)])
-        order = np.argsort(-(loadings**2).sum(axis=0), kind="stable")
-        # regression scores: a linear function of the person alone, so that new people are scored alike
-        weights = np.linalg.solve(loadings @ loadings.T + np.diag(analysis.noise_variance_), loadings)
-        return np.asarray((weights * strongest)[:, order])
 
     def _choose(self, scores: np.ndarray) -> None:
         self.bic_: dict[int, float] = {}
@@ -128,8 +113,8 @@ class StratumModel:
 
     def scores(self, features: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Factor scores (n_people, n_factors) and whether anything of the person was measured."""
-        standard, measured = self._standard(self.blocks_.transform(features).values)
-        return standard @ self.loadings_, measured
+        standard = (self.blocks_.transform(features).values - self.centre_) / self.scale_
+        return self.factors_.scores(standard), ~np.isnan(standard).all(axis=1)
 
     def assign(self, features: pl.DataFrame) -> pl.DataFrame:
         """Place people, each on their own, as in `tables.results.ASSIGNMENTS`."""
@@ -164,7 +149,7 @@ class StratumModel:
             "k": self.k_,
             "at_least": self.k_,
             "people": int(measured.sum()),
-            "factors": int(self.loadings_.shape[1]),
+            "factors": int(self.factors_.loadings.shape[1]),
             "bic": {str(k): value for k, value in self.bic_.items()},
             "bic_gain": gain,
             "evidence": self._evidence(gain),
@@ -209,8 +194,7 @@ class StratumModel:
             "blocks": self.blocks_.to_dict(),
             "centre": self.centre_.tolist(),
             "scale": self.scale_.tolist(),
-            "loadings": self.loadings_.tolist(),
-            "factors": int(self.loadings_.shape[1]),
+            "factors": self.factors_.to_dict(),
             "mixture": mixture,
             "k": self.k_,
             "bic": {str(k): value for k, value in self.bic_.items()},
@@ -224,7 +208,7 @@ class StratumModel:
         model = cls(StrataSettings(**stored["settings"]), blocks.settings, stored["seed"])
         model.blocks_, model.k_, model.limit_ = blocks, stored["k"], stored["limit"]
         model.centre_, model.scale_ = np.asarray(stored["centre"]), np.asarray(stored["scale"])
-        model.loadings_ = np.asarray(stored["loadings"], dtype=float).reshape(len(model.centre_), stored["factors"])
+        model.factors_ = Factors.from_dict(stored["factors"])
         model.bic_ = {int(k): value for k, value in stored["bic"].items()}
         mixture = stored["mixture"]
         model.mixture_ = None if mixture is None else Mixture(**{k: np.asarray(v) for k, v in mixture.items()})
@@ -233,7 +217,15 @@ class StratumModel:
 
 def _is_input(catalogue: pl.DataFrame) -> pl.Expr:
     standard = {"clinical", "genotype", "pgx", *_INPUT_MODALITIES}
-    return pl.col("modality").is_in(_INPUT_MODALITIES) | ~pl.col("modality").is_in(list(standard))
+    fitting = pl.col("modality").is_in(_INPUT_MODALITIES) | ~pl.col("modality").is_in(list(standard))
+    scores = catalogue.filter(pl.col("modality") == "questionnaires")
+    totalled = scores.filter(pl.col("feature").str.ends_with("_total"))["group"].unique().to_list()
+    is_part = (
+        (pl.col("modality") == "questionnaires")
+        & pl.col("group").is_in(totalled)
+        & ~pl.col("feature").str.ends_with("_total")
+    )
+    return fitting & ~is_part
 
 
 def _is_within(catalogue: pl.DataFrame) -> pl.Expr:

@@ -50,8 +50,11 @@ class Training:
 class ValueModel:
     """Predict a change or a value in outcome points under every treatment.
 
-    Each refit draws people with replacement within their arm; the prediction is the mean over refits of
-    the mean of three learners. The spread over refits is what `effect` intervals are made of.
+    For a change, its line on the baseline is fitted first and without penalty, as a trial's analysis would:
+    a penalised baseline biases who passes a threshold that moves with it. Three learners then share the
+    rest. Each refit draws people with replacement within their arm (a single refit takes everybody once);
+    the prediction is the mean over refits and learners, and the spread over refits makes the intervals of
+    effects.
 
     Parameters
     ----------
@@ -82,17 +85,48 @@ class ValueModel:
 
     def fit(self, training: Training) -> ValueModel:
         """Learn blocks from everybody, and outcomes from those who have one."""
-        self.blocks_ = FeatureBlocks(self.block_settings).fit(training.features, training.catalogue)
+        kept = (self.target.baseline,) if self.target.baseline else ()
+        self.blocks_ = FeatureBlocks(self.block_settings, kept).fit(training.features, training.catalogue)
         encoded = self.blocks_.transform(training.features)
         self.inputs_ = LinearInputs().fit(encoded)
         outcome = training.rows["response_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         self.arms_, arm = arms_of(training.rows, self.target)
         known = ~np.isnan(outcome) & (arm >= 0)
+        self.line_ = self._baseline_line(encoded.values[known], outcome[known], arm[known])
+        rest = outcome - self.baseline_part(encoded.values)
         columns = self.inputs_.transform(encoded)[known]
-        self._learn(columns, encoded.values[known], outcome[known], arm[known], training.inner_fold[known])
+        self._learn(columns, encoded.values[known], rest[known], arm[known], training.inner_fold[known])
         baseline = training.rows["baseline"].cast(pl.Float64).drop_nulls().to_numpy()
         self.baselines_ = np.sort(baseline)
         return self
+
+    def _baseline_line(self, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray) -> tuple[float, float]:
+        """Slope of the outcome on the baseline within arms, and the mean baseline; zero where there is none."""
+        place = self.baseline_column()
+        if place is None or self.target.kind != "change":
+            return 0.0, 0.0
+        baseline = values[:, place]
+        known = ~np.isnan(baseline)
+        x, y, arms = baseline[known].copy(), outcome[known].astype(float), arm[known]
+        for a in np.unique(arms):
+            x[arms == a] -= x[arms == a].mean()
+            y[arms == a] -= y[arms == a].mean()
+        if x @ x < 1e-12:
+            return 0.0, 0.0
+        return float(x @ y / (x @ x)), float(baseline[known].mean())
+
+    def baseline_column(self) -> int | None:
+        """Place of the baseline among the encoded columns, or None when it is not one of them."""
+        names = [column.name for column in self.blocks_.columns_]
+        return names.index(self.target.baseline) if self.target.baseline in names else None
+
+    def baseline_part(self, values: np.ndarray) -> np.ndarray:
+        """Part of each person's expectation that follows from the baseline's line, in points; 0 where unknown."""
+        place = self.baseline_column()
+        if place is None:
+            return np.zeros(len(values))
+        slope, mean = self.line_
+        return np.asarray(slope * np.nan_to_num(values[:, place] - mean))
 
     def _learn(
         self, columns: np.ndarray, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, folds: np.ndarray
@@ -103,7 +137,8 @@ class ValueModel:
         self.linear_: dict[str, list[LinearArms]] = {penalty.kind: [] for penalty in penalties}
         self.forests_: list[list[xgboost.Booster]] = []
         for refit in range(self.refits):
-            drawn = _drawn_within(arm, np.random.default_rng([self.seed, refit]))
+            rng = np.random.default_rng([self.seed, refit])
+            drawn = _drawn_within(arm, rng) if self.refits > 1 else np.arange(len(arm))
             self._refit(penalties, columns[drawn], values[drawn], outcome[drawn], arm[drawn], refit)
 
     def _refit(
@@ -118,8 +153,9 @@ class ValueModel:
         arms = len(self.arms_)
         for penalty in penalties:
             self.linear_[penalty.kind].append(fit_linear(penalty, columns, outcome, arm, arms))
+        trees = -(-self.settings.trees // self.refits)
         seed = self.seed * 1000 + refit
-        self.forests_.append(fit_forests(values, outcome, arm, arms, self.settings, seed))
+        self.forests_.append(fit_forests(values, outcome, arm, arms, self.settings, trees, seed))
 
     def encode(self, features: pl.DataFrame) -> Encoded:
         """Model columns of people."""
@@ -133,7 +169,7 @@ class ValueModel:
             learners = [learner[place].predict(columns) for learner in self.linear_.values()]
             learners.append(np.column_stack([predict_forest(forest, encoded.values) for forest in forests]))
             refits.append(np.mean(learners, axis=0))
-        return np.asarray(refits)
+        return np.asarray(refits) + self.baseline_part(encoded.values)[None, :, None]
 
     def response_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray | None:
         """Probability of the study's response under each arm, or None when it names no response rule.
@@ -188,6 +224,7 @@ class ValueModel:
             "seed": self.seed,
             "settings": self.settings.model_dump(),
             "residual_sd": self.residual_sd_,
+            "baseline_line": list(self.line_),
             "baselines": self.baselines_.tolist(),
             "blocks": self.blocks_.to_dict(),
             "inputs": self.inputs_.to_dict(),
@@ -207,6 +244,7 @@ class ValueModel:
         model = cls(target, blocks.settings, settings, stored["refits"], stored["seed"])
         model.arms_ = stored["arms"]
         model.residual_sd_ = stored["residual_sd"]
+        model.line_ = (stored["baseline_line"][0], stored["baseline_line"][1])
         model.baselines_ = np.asarray(stored["baselines"], dtype=float)
         model.blocks_ = blocks
         model.inputs_ = LinearInputs.from_dict(stored["inputs"], blocks.columns_)
