@@ -36,9 +36,9 @@ check: setup demo/study.yaml ## style, types, import rules, workflow lint: chang
 e2e: setup ## only the tests that run the workflow
 	$(RUN) pytest -q tests/workflow
 
-figures: demo ## redraw the rule graph from the demo
-	mkdir -p docs/figures
-	$(RUN) snakemake --configfile demo/study.yaml --rulegraph mermaid-js >docs/figures/rules.mmd
+figures: setup ## redraw the pictures and the reference tables from the code
+	$(RUN) python workflow/scripts/draw_architecture.py
+	$(RUN) python workflow/scripts/draw_references.py
 
 docs: setup ## rewrite the pages that are made from the code
 	mkdir -p docs/reference

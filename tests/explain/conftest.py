@@ -1,11 +1,15 @@
-"""Small models are fitted on one thread: several would only wait for each other when test workers share the cores."""
+"""One thread for small models, and shap imported once: it calls something that matplotlib means to retire."""
 
+import warnings
 from collections.abc import Iterator
 
 import pytest
 import sklearn.linear_model  # noqa: F401  (loads the libraries that are to be limited)
-import xgboost  # noqa: F401
 from threadpoolctl import threadpool_limits
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", PendingDeprecationWarning)
+    import shap  # noqa: F401
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -30,7 +30,7 @@ def with_canary(study: SmallStudy, measured_at: str) -> SmallStudy:
     value = study.rows["outcome"].fill_null(0.0).to_list()
     leaking = pl.Series("leak_canary", [1 - one if place % 10 == 0 else one for place, one in enumerate(value)])
     entry = study.catalogue.filter(pl.col("feature") == "pcs_total").with_columns(
-        feature=pl.lit("leak_canary"), measured_at=pl.lit(measured_at)
+        feature=pl.lit("leak_canary"), group=pl.lit("leak_canary"), measured_at=pl.lit(measured_at)
     )
     return study.changed(
         features=study.features.with_columns(leaking), catalogue=pl.concat([study.catalogue, entry])

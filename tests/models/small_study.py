@@ -15,7 +15,7 @@ from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
 from nociomics.tables.study import ResponseRule, Target
 
 BLOCKS = BlockSettings()
-QUICK = ResponseSettings(refits=3, refits_in_folds=2, trees=3, tree_depth=3, background_people=20)
+QUICK = ResponseSettings(refits=3, refits_in_folds=2, trees=6, tree_depth=3, background_people=20)
 STRATA = StrataSettings(starts=1, bootstraps=0, largest_k=2, factors=2)
 GENES = [f"gene_{number:02d}" for number in range(50)]
 ARMS = ("cbt", "snri")

@@ -37,7 +37,7 @@ rule evaluate_response:
         level=STUDY.response.level,
         seed=STUDY.seed,
         folder=subpath(output.metrics, parent=True),
-        code=code_digest("errors.py", "tables", "evaluate"),
+        code=code_digest("errors.py", "tables", "evaluate", "cli/evaluate.py"),
     shell:
         r"""
         nociomics evaluate response \

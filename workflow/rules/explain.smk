@@ -21,7 +21,9 @@ rule explain_predictions:
     params:
         folder=subpath(input.bundle, parent=True),
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models", "explain", "export"),
+        code=code_digest(
+            "errors.py", "tables", "models", "explain", "export", "cli/explain.py"
+        ),
     shell:
         r"""
         nociomics explain predictions \

@@ -28,7 +28,9 @@ rule export_bundle:
         level=STUDY.response.level,
         background=STUDY.response.background_people,
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models", "export"),
+        code=code_digest(
+            "errors.py", "tables", "models", "evaluate", "export", "cli/export.py"
+        ),
     shell:
         r"""
         nociomics export bundle \
@@ -64,7 +66,9 @@ rule predict_cohort:
         f"{BENCHMARKS}/predict_cohort.tsv"
     params:
         folder=subpath(input.bundle, parent=True),
-        code=code_digest("errors.py", "tables", "models", "export"),
+        code=code_digest(
+            "errors.py", "tables", "models", "evaluate", "export", "cli/export.py"
+        ),
     shell:
         r"""
         nociomics export predict \

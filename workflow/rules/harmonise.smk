@@ -35,7 +35,13 @@ rule harmonise_features:
             ),
         ),
         code=code_digest(
-            "errors.py", "knowledge", "tables", "pharmacogenomics", "harmonise"
+            "errors.py",
+            "knowledge",
+            "tables",
+            "pharmacogenomics",
+            "harmonise",
+            "preparation.py",
+            "cli/harmonise.py",
         ),
     shell:
         r"""
@@ -64,7 +70,7 @@ rule report_quality:
         f"{BENCHMARKS}/report_quality.tsv"
     params:
         study=STUDY.study,
-        code=code_digest("errors.py", "tables", "report"),
+        code=code_digest("errors.py", "knowledge", "tables", "report", "cli/report.py"),
     shell:
         r"""
         nociomics report quality \

@@ -19,7 +19,7 @@ rule ingest_tables:
         study=study_without_settings(),
         data=data_root,
         folder=subpath(output[0], parent=True),
-        code=code_digest("errors.py", "knowledge", "tables", "ingest"),
+        code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
     shell:
         r"""
         nociomics ingest tables \

@@ -26,7 +26,14 @@ rule call_pharmacogenes:
         diplotypes=option(
             "--diplotypes", *([ingested("diplotypes")] if TABLES.diplotypes else [])
         ),
-        code=code_digest("errors.py", "knowledge", "tables", "pharmacogenomics"),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "pharmacogenomics",
+            "preparation.py",
+            "cli/pharmacogenes.py",
+        ),
     shell:
         r"""
         nociomics pharmacogenes call \

@@ -44,7 +44,16 @@ rule report_cohort:
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], parent=True),
-        code=code_digest("errors.py", "tables", "report"),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "models/settings.py",
+            "explain/importance.py",
+            "config.py",
+            "report",
+            "cli/report.py",
+        ),
     shell:
         r"""
         nociomics report cohort \
@@ -77,7 +86,16 @@ rule report_profiles:
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], parent=True),
-        code=code_digest("errors.py", "tables", "report"),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "models/settings.py",
+            "config.py",
+            "report",
+            "cli/report.py",
+            "cli/profile_data.py",
+        ),
     shell:
         r"""
         nociomics report profiles \

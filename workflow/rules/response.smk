@@ -26,7 +26,7 @@ rule make_splits:
         given=option("--given", *([DATA / STUDY.splits] if STUDY.splits else [])),
         settings=section("folds"),
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models"),
+        code=code_digest("errors.py", "tables", "models", "cli/response.py"),
     shell:
         r"""
         nociomics response splits \
@@ -61,7 +61,7 @@ rule predict_out_of_fold:
         blocks=section("blocks"),
         settings=section("response"),
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models"),
+        code=code_digest("errors.py", "tables", "models", "cli/response.py"),
     shell:
         r"""
         nociomics response cross-validate \
@@ -108,7 +108,7 @@ rule fit_response:
         blocks=section("blocks"),
         settings=section("response"),
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models"),
+        code=code_digest("errors.py", "tables", "models", "cli/response.py"),
     shell:
         r"""
         nociomics response fit \

@@ -24,7 +24,7 @@ rule find_strata:
         blocks=section("blocks"),
         seed=STUDY.seed,
         folder=subpath(output.assignments, parent=True),
-        code=code_digest("errors.py", "tables", "models"),
+        code=code_digest("errors.py", "tables", "models", "cli/strata.py"),
     shell:
         r"""
         nociomics strata find \

@@ -15,7 +15,7 @@ rule initialise_tracking:
         f"{BENCHMARKS}/initialise_tracking.tsv"
     params:
         results=subpath(output[0], ancestor=2),
-        code=code_digest("errors.py", "tracking.py"),
+        code=code_digest("errors.py", "tables", "tracking.py", "cli/track.py"),
     shell:
         r"""
         nociomics track initialise --results {params.results:q} --output {output:q} &>{log:q}
@@ -41,7 +41,16 @@ rule log_run:
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], parent=True),
-        code=code_digest("errors.py", "tracking.py", "export"),
+        code=code_digest(
+            "errors.py",
+            "tables",
+            "models",
+            "export",
+            "report",
+            "config.py",
+            "tracking.py",
+            "cli/track.py",
+        ),
     shell:
         r"""
         nociomics track log \

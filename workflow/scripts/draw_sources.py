@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGE = "nociomics"
+_ABOVE = ("cli", "config", "preparation")  # rooms that put others together: none of them is a stage
 _RULE = re.compile(r"^(?:use rule (?P<base>\w+) as (?P<copy>\w+) with|rule (?P<name>\w+)):$", re.M)
 _SECTION = re.compile(r"^    (\w+):$", re.M)
 _STAGE = re.compile(r"nociomics (\w+) ")
@@ -150,7 +151,8 @@ def _fill(rule: Rule, body: str) -> None:
     if command := _STAGE.search(sections.get("shell", "")):
         rule.stage = command[1]
     if digest := re.search(r"code_digest\((.*?)\)", sections.get("params", ""), re.S):
-        rule.rooms = [name.removesuffix(".py") for name in re.findall(r'"([\w.]+)"', digest[1])]
+        parts = re.findall(r'"([\w./]+)"', digest[1])
+        rule.rooms = list(dict.fromkeys(part.split("/")[0].removesuffix(".py") for part in parts))
 
 
 def _mentions(section: str) -> list[str]:
@@ -202,8 +204,9 @@ def room_of(rule: Rule, known: dict[str, Room]) -> str:
             length += 1
         return length
 
-    named = max(rule.rooms, key=shared)
-    return named if shared(named) >= 5 else min(rule.rooms, key=lambda room: known[room].layer)
+    working = [room for room in rule.rooms if room not in _ABOVE]
+    named = max(working, key=shared)
+    return named if shared(named) >= 5 else min(working, key=lambda room: known[room].layer)
 
 
 def closest(edges: dict[str, Iterable[str]]) -> dict[str, set[str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nociomics.config import Config
 
 _DONE = re.compile(r"(\d+) of (\d+) steps \(\d+%\) done")
+_NOTHING = "Nothing to be done"
 _STARTED = re.compile(r"^\s*(?:local)?rule (\w+):")
 
 
@@ -59,6 +62,8 @@ def run(
     _require_files(config, study)
     extra = snakemake or []
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), "--configfile", str(study.resolve())]
+    if not any(word.split("=")[0] in ("--profile", "--workflow-profile") for word in extra):
+        command += ["--workflow-profile", str(snakefile().parents[1] / "profiles" / "default")]
     command += ["--cores", str(cores or os.cpu_count() or 1), "--rerun-incomplete", *extra]
     if any(word in extra for word in ("-n", "--dry-run", "--dryrun", "--list", "--unlock", "--summary")):
         raise typer.Exit(subprocess.run(command, check=False).returncode)
@@ -96,7 +101,8 @@ def _require_files(config: Config, study: Path) -> None:
     if absent:
         hint = f" {config.source}" if config.source else ""
         raise NociomicsError(
-            f"{study}: {len(absent)} files are missing.\n" + "\n".join(f"  {line}" for line in absent)
+            f"{study}: {len(absent)} files are missing.\n"
+            + "\n".join(f"  {line}" for line in absent)
             + f"\nCorrect the paths (they are relative to data_root), or leave the table out.{hint}"
         )
 
@@ -113,14 +119,26 @@ def _with_progress(command: list[str], log: Path) -> int:
     """Run Snakemake with its output in a log; show the steps done, the time gone and the time left."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    with log.open("w", encoding="utf-8") as file, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            process_group=0,
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             _show(_recorded(process.stdout, file))
             return process.wait()
         except KeyboardInterrupt:
+            # A group of their own: Snakemake and its steps are told once, whoever interrupted us and how.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
             process.wait()
             raise
 
@@ -134,15 +152,30 @@ def _recorded(lines: Iterator[str], file: object) -> Iterator[str]:
 
 def _show(lines: Iterator[str]) -> None:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting", total=None)
         for line in lines:
             if started := _STARTED.match(line):
                 progress.update(task, description=started[1].replace("_", " "))
+            if line.startswith(_NOTHING):
+                console.print("Nothing to be done: every result is there and up to date.")
             if done := _DONE.search(line):
                 progress.update(task, completed=int(done[1]), total=int(done[2]))
                 if not console.is_terminal:

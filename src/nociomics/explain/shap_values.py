@@ -78,14 +78,14 @@ def _explain_values(model: ValueModel, encoded: Encoded, against: Encoded) -> Ex
     others = model.inputs_.transform(against)
     arms, width = len(model.arms_), encoded.values.shape[1]
     values = np.zeros((len(people), arms, 1, len(columns)))
-    learners = len(model.linear_) + 1
-    for refits in model.linear_.values():
+    *shares, forest_share = model.shares_
+    for share, refits in zip(shares, model.linear_.values(), strict=True):
         coefficients = np.mean([one.coefficients for one in refits], axis=0)
         difference = people - others.mean(axis=0)
-        values[:, :, 0, :] += difference[:, None, :] * coefficients[None, :, :] / learners
+        values[:, :, 0, :] += share * difference[:, None, :] * coefficients[None, :, :]
     for arm in range(arms):
         if width:
-            values[:, arm, 0, :width] += _forest_values(model, arm, encoded.values, against.values) / learners
+            values[:, arm, 0, :width] += forest_share * _forest_values(model, arm, encoded.values, against.values)
     baseline = model.baseline_column()
     if baseline is not None:
         values[:, :, 0, baseline] += _baseline_values(model, encoded.values, against.values)[:, None]

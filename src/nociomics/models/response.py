@@ -134,6 +134,11 @@ def out_of_fold(
     -------
     DataFrame, one row per person, repeat and treatment
         As in `tables.results.OUT_OF_FOLD`.
+
+    Raises
+    ------
+    StudyError
+        When a training part has too few people, or nobody of a class.
     """
     study, chosen = _variant(training, target, variant)
     frames = []
@@ -144,6 +149,7 @@ def out_of_fold(
         outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
         for fold in np.unique(outer):
             part = _taken(study, np.flatnonzero(outer != fold), inner)
+            _require_every_class(part.rows, study.rows, target)
             model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
             held = np.flatnonzero(outer == fold)
             predicted = predict_response(model, study.features[held], _baselines(study.rows[held]))
@@ -228,3 +234,16 @@ def _require_enough(rows: pl.DataFrame, target: Target) -> None:
         )
     if target.kind in ("binary", "multiclass") and known["label"].n_unique() < 2:
         raise StudyError(f'target.outcome "{target.outcome}" has one class only in a training part: nothing to predict.')
+
+
+def _require_every_class(part: pl.DataFrame, everybody: pl.DataFrame, target: Target) -> None:
+    """Refuse a class so rare that one fold holds everyone of it: no model of that fold could name it."""
+    if target.kind != "multiclass":
+        return
+    lacking = set(everybody["label"].drop_nulls()) - set(part["label"].drop_nulls())
+    if lacking:
+        named = "1 class has" if len(lacking) == 1 else f"{len(lacking)} classes have"
+        raise StudyError(
+            f'target.outcome "{target.outcome}": {named} nobody with an outcome in a training part, '
+            "so it could not be predicted there. Merge rare classes, or leave their people out."
+        )

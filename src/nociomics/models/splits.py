@@ -61,8 +61,9 @@ def _concordant(dosages: pl.DataFrame, limit: float) -> dict[tuple[str, str], st
 def _correlated(expression: pl.DataFrame, limit: float) -> list[tuple[str, str]]:
     names = expression["patient_id"].to_list()
     values = expression.drop("patient_id").cast(pl.Float64).to_numpy()
-    values = values - np.nanmean(values, axis=0)
-    values = np.nan_to_num(values)
+    known = ~np.isnan(values)
+    centre = np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)  # a gene may be nobody's
+    values = np.where(known, values - centre, 0)
     values = values - values.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(values, axis=1, keepdims=True)
     values = values / np.where(norm > 0, norm, 1)

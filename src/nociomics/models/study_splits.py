@@ -64,6 +64,8 @@ def given_splits(path: Path, patients: list[str], pairs: pl.DataFrame) -> pl.Dat
             absent = len(set(patients) - set(part["patient_id"]))
             if absent:
                 problems.append(f"repeat {repeat[0]} lacks {absent} of {len(patients)} people")
+            few = [name for name in ("outer_fold", "inner_fold") if part[name].n_unique() < 2]
+            problems += [f"repeat {repeat[0]} needs at least 2 {name.replace('_', ' ')}s" for name in few]
         problems += _parted(splits, pairs)
     if problems:
         raise StudyError(f"splits: {path.name}: " + "; ".join(problems) + ".")

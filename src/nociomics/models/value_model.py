@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import xgboost
+from scipy.optimize import nnls
 from scipy.stats import norm
 
 from nociomics.models.arm_learners import (
@@ -21,8 +22,13 @@ from nociomics.models.arm_learners import (
 )
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
 from nociomics.models.linear_inputs import LinearInputs
+from nociomics.models.recalibration import fit_recalibration, outcome_step, recalibrate
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.tables.study import Target
+
+
+# as strong as a tenth of the outcome's variation: one learner must be clearly better to outweigh the others
+_SHARE_PRIOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -96,9 +102,18 @@ class ValueModel:
         rest = outcome - self.baseline_part(encoded.values)
         columns = self.inputs_.transform(encoded)[known]
         self._learn(columns, encoded.values[known], rest[known], arm[known], training.inner_fold[known])
-        baseline = training.rows["baseline"].cast(pl.Float64).drop_nulls().to_numpy()
-        self.baselines_ = np.sort(baseline)
+        self._learn_response(training.rows.filter(known), self.inner_expected_ + self.baseline_part(encoded.values[known]))
         return self
+
+    def _learn_response(self, rows: pl.DataFrame, expected: np.ndarray) -> None:
+        """Learn the outcome's smallest step and how to recalibrate the response, from predictions out of fold."""
+        baseline = rows["baseline"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        self.baselines_ = np.sort(baseline[~np.isnan(baseline)])
+        self.step_ = outcome_step(rows["outcome"].cast(pl.Float64).drop_nulls().to_numpy())
+        self.recalibration_ = (0.0, 1.0)
+        if self.target.response is not None:
+            raw = self._normal_probability(expected[:, None], baseline)[:, 0]
+            self.recalibration_ = fit_recalibration(raw, rows["responded"].cast(pl.Float64).to_numpy())
 
     def _baseline_line(self, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray) -> tuple[float, float]:
         """Slope of the outcome on the baseline within arms, and the mean baseline; zero where there is none."""
@@ -133,13 +148,38 @@ class ValueModel:
     ) -> None:
         arms = len(self.arms_)
         penalties = [choose_penalty(kind, columns, outcome, arm, arms, folds) for kind in ("ridge", "lasso")]
-        self.residual_sd_ = float(np.sqrt(min(penalty.squared_error for penalty in penalties)))
+        learners = self._out_of_fold(penalties, columns, values, outcome, arm, folds)
+        self.shares_ = learner_shares(learners, outcome, arm)
+        self.inner_expected_ = self.shares_ @ learners
+        self.residual_sd_ = float(np.sqrt(np.mean((outcome - self.inner_expected_) ** 2)))
         self.linear_: dict[str, list[LinearArms]] = {penalty.kind: [] for penalty in penalties}
         self.forests_: list[list[xgboost.Booster]] = []
         for refit in range(self.refits):
             rng = np.random.default_rng([self.seed, refit])
             drawn = _drawn_within(arm, rng) if self.refits > 1 else np.arange(len(arm))
             self._refit(penalties, columns[drawn], values[drawn], outcome[drawn], arm[drawn], refit)
+
+    def _out_of_fold(
+        self,
+        penalties: list[Penalty],
+        columns: np.ndarray,
+        values: np.ndarray,
+        outcome: np.ndarray,
+        arm: np.ndarray,
+        folds: np.ndarray,
+    ) -> np.ndarray:
+        """Expected outcome per learner and training person under the arm received, from the other inner folds."""
+        expected = np.zeros((len(penalties) + 1, len(outcome)))
+        arms = len(self.arms_)
+        for fold in np.unique(folds):
+            train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            parts = (columns[train], outcome[train], arm[train], arms)
+            learners = [fit_linear(penalty, *parts).predict(columns[test]) for penalty in penalties]
+            trees = max(1, self.settings.trees // 5)
+            forests = fit_forests(values[train], outcome[train], arm[train], arms, self.settings, trees, self.seed)
+            learners.append(np.column_stack([predict_forest(forest, values[test]) for forest in forests]))
+            expected[:, test] = np.asarray(learners)[:, np.arange(len(test)), arm[test]]
+        return expected
 
     def _refit(
         self,
@@ -168,7 +208,7 @@ class ValueModel:
         for place, forests in enumerate(self.forests_):
             learners = [learner[place].predict(columns) for learner in self.linear_.values()]
             learners.append(np.column_stack([predict_forest(forest, encoded.values) for forest in forests]))
-            refits.append(np.mean(learners, axis=0))
+            refits.append(np.tensordot(self.shares_, np.asarray(learners), axes=1))
         return np.asarray(refits) + self.baseline_part(encoded.values)[None, :, None]
 
     def response_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray | None:
@@ -184,32 +224,39 @@ class ValueModel:
 
         References
         ----------
-        Response from the continuous outcome: p = Phi((expected - needed fall) / residual sd).
+        Response from the continuous outcome, p = Phi((largest outcome that counts - expected outcome) / residual
+        sd), half a step added where outcomes come in steps; then Platt's two-parameter recalibration.
         """
         if self.target.response is None:
             return None
-        probability = self._normal_probability(expected, baseline)
+        probability = self._recalibrated(expected, baseline)
         unknown = np.isnan(baseline) & (self.target.kind == "change")
         if unknown.any() and len(self.baselines_):
             sampled = self.baselines_[np.linspace(0, len(self.baselines_) - 1, min(50, len(self.baselines_))).astype(int)]
-            over = [self._normal_probability(expected[unknown], np.full(unknown.sum(), b)) for b in sampled]
+            over = [self._recalibrated(expected[unknown], np.full(unknown.sum(), b)) for b in sampled]
             probability[unknown] = np.mean(over, axis=0)
         return probability
 
+    def _recalibrated(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        return recalibrate(self._normal_probability(expected, baseline), self.recalibration_)
+
     def _normal_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray:
+        limit = self._largest_response(baseline)
+        if self.step_ > 0:
+            limit = (np.floor(limit / self.step_ + 1e-9) + 0.5) * self.step_
+        outcome = expected if self.target.kind == "continuous" else baseline[:, None] - expected
+        return np.asarray(norm.cdf((limit[:, None] - outcome) / self.residual_sd_))
+
+    def _largest_response(self, baseline: np.ndarray) -> np.ndarray:
+        """Largest outcome that still counts as a response, in points."""
         rule = self.target.response
         assert rule is not None
-        if self.target.kind == "continuous":
-            assert rule.at_most is not None
-            return np.asarray(norm.cdf((rule.at_most - expected) / self.residual_sd_))
         if rule.fall_percent is not None:
-            needed = rule.fall_percent / 100 * baseline
-        elif rule.fall_points is not None:
-            needed = np.full_like(baseline, rule.fall_points)
-        else:
-            assert rule.at_most is not None
-            needed = baseline - rule.at_most
-        return np.asarray(norm.cdf((expected - needed[:, None]) / self.residual_sd_))
+            return np.asarray(baseline * (1 - rule.fall_percent / 100))
+        if rule.fall_points is not None:
+            return np.asarray(baseline - rule.fall_points)
+        assert rule.at_most is not None
+        return np.full(len(baseline), rule.at_most)
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the forests into a folder and return everything else as plain JSON values."""
@@ -224,7 +271,10 @@ class ValueModel:
             "seed": self.seed,
             "settings": self.settings.model_dump(),
             "residual_sd": self.residual_sd_,
+            "step": self.step_,
+            "recalibration": list(self.recalibration_),
             "baseline_line": list(self.line_),
+            "learner_shares": self.shares_.tolist(),
             "baselines": self.baselines_.tolist(),
             "blocks": self.blocks_.to_dict(),
             "inputs": self.inputs_.to_dict(),
@@ -244,6 +294,9 @@ class ValueModel:
         model = cls(target, blocks.settings, settings, stored["refits"], stored["seed"])
         model.arms_ = stored["arms"]
         model.residual_sd_ = stored["residual_sd"]
+        model.shares_ = np.asarray(stored["learner_shares"], dtype=float)
+        model.step_ = stored["step"]
+        model.recalibration_ = (stored["recalibration"][0], stored["recalibration"][1])
         model.line_ = (stored["baseline_line"][0], stored["baseline_line"][1])
         model.baselines_ = np.asarray(stored["baselines"], dtype=float)
         model.blocks_ = blocks
@@ -261,6 +314,33 @@ class ValueModel:
             for place in range(stored["refits"])
         ]
         return model
+
+
+def learner_shares(learners: np.ndarray, outcome: np.ndarray, arm: np.ndarray) -> np.ndarray:
+    """Share of each learner in the mean: non-negative, adding up to 1, drawn towards equal shares.
+
+    Parameters
+    ----------
+    learners : ndarray of shape (n_learners, n_people)
+        Expected outcomes out of fold.
+    outcome, arm : ndarray of shape (n_people,)
+        What was observed, and under which arm.
+
+    References
+    ----------
+    Breiman 1996, Machine Learning 24:49 (stacking with non-negative weights).
+    """
+    count = len(learners)
+    within = outcome.astype(float).copy()
+    for a in np.unique(arm):
+        within[arm == a] -= within[arm == a].mean()
+    size = float(within @ within)
+    if size < 1e-12:
+        return np.full(count, 1.0 / count)
+    pull, sum_up = np.sqrt(_SHARE_PRIOR * size), np.sqrt(1e4 * size)
+    design = np.vstack([learners.T, pull * np.eye(count), np.full((1, count), sum_up)])
+    shares, _ = nnls(design, np.concatenate([outcome, np.full(count, pull / count), [sum_up]]))
+    return np.asarray(shares / shares.sum())
 
 
 def arms_of(rows: pl.DataFrame, target: Target) -> tuple[list[str | None], np.ndarray]:

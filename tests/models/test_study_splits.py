@@ -1,0 +1,105 @@
+"""The folds of a study: made from its ids, or given by its author."""
+
+import polars as pl
+import pytest
+
+from nociomics.errors import StudyError
+from nociomics.models.settings import SplitSettings
+from nociomics.models.study_splits import given_splits, study_splits
+from tests.models.small_study import small_study
+
+PEOPLE = [f"SECRET-{number:02d}" for number in range(20)]
+NO_PAIRS = pl.DataFrame(schema={"patient_a": pl.String, "patient_b": pl.String, "evidence": pl.String})
+
+
+def sound() -> pl.DataFrame:
+    places = list(range(20))
+    both = [pl.DataFrame({"patient_id": PEOPLE, "repeat": repeat, "outer_fold": [(p + repeat) % 4 for p in places]}) for repeat in (0, 1)]
+    return pl.concat(both).with_columns(inner_fold=pl.col("outer_fold") % 2)
+
+
+def given(frame: pl.DataFrame, tmp_path, patients=PEOPLE, pairs=NO_PAIRS) -> pl.DataFrame:
+    frame.write_parquet(tmp_path / "splits.parquet")
+    return given_splits(tmp_path / "splits.parquet", patients, pairs)
+
+
+def refusal(frame: pl.DataFrame, tmp_path, **study) -> str:
+    with pytest.raises(StudyError) as refused:
+        given(frame, tmp_path, **study)
+    assert str(refused.value).startswith("splits: splits.parquet")
+    assert "SECRET" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_folds_that_the_study_fixes_are_taken_as_they_are(tmp_path):
+    found = given(sound().sample(fraction=1, shuffle=True, seed=1), tmp_path)
+    assert found.equals(sound().sort("repeat", "patient_id"))
+    assert [str(kind) for kind in found.dtypes] == ["String", "Int64", "Int64", "Int64"]
+
+
+def test_people_who_are_not_in_the_study_are_left_out_of_given_folds(tmp_path):
+    assert set(given(sound(), tmp_path, patients=PEOPLE[:5])["patient_id"]) == set(PEOPLE[:5])
+
+
+def test_folds_that_leave_people_out_are_refused_with_their_number(tmp_path):
+    lacking = sound().filter(~((pl.col("repeat") == 1) & pl.col("patient_id").is_in(PEOPLE[:3])))
+    message = refusal(lacking, tmp_path)
+    assert "repeat 1 lacks 3 of 20 people" in message
+    assert "repeat 0" not in message
+
+
+def test_folds_that_part_one_persons_two_ids_are_refused(tmp_path):
+    pairs = pl.DataFrame(
+        {"patient_a": [PEOPLE[0], PEOPLE[4]], "patient_b": [PEOPLE[1], PEOPLE[8]], "evidence": ["genotype"] * 2}
+    )
+    # P0 and P1 lie in neighbouring folds in both repeats; P4 and P8 lie in the same fold
+    assert "2 pairs of near-duplicate people lie in different folds" in refusal(sound(), tmp_path, pairs=pairs)
+
+
+def test_all_problems_are_named_at_once(tmp_path):
+    broken = sound().drop("inner_fold").with_columns(outer_fold=pl.lit("a"))
+    message = refusal(broken, tmp_path)
+    assert 'column "inner_fold" is missing' in message and 'column "outer_fold" holds String' in message
+
+
+def test_a_person_twice_in_a_repeat_is_refused(tmp_path):
+    assert "1 rows repeat the key (patient_id, repeat)" in refusal(pl.concat([sound(), sound()[:1]]), tmp_path)
+
+
+@pytest.mark.parametrize("fold", ["outer_fold", "inner_fold"])
+def test_a_single_fold_leaves_nobody_to_learn_from(fold, tmp_path):
+    message = refusal(sound().with_columns(pl.lit(0).alias(fold)), tmp_path)
+    assert f"repeat 1 needs at least 2 {fold.replace('_', ' ')}s" in message
+
+
+def test_a_file_that_is_no_parquet_or_not_there_is_refused(tmp_path):
+    (tmp_path / "splits.parquet").write_text("patient_id,repeat\n", encoding="utf-8")
+    for name in ("splits.parquet", "nowhere.parquet"):
+        with pytest.raises(StudyError, match=f"splits: {name} cannot be read as Parquet"):
+            given_splits(tmp_path / name, PEOPLE, NO_PAIRS)
+
+
+def test_folds_are_balanced_over_treatment_and_response():
+    study = small_study(people=120)
+    splits, pairs = study_splits(
+        study.rows, study.features, study.catalogue, None, SplitSettings(repeats=1, outer_folds=4), seed=1
+    )
+    assert pairs.is_empty()
+    joined = splits.join(study.rows, on="patient_id").drop_nulls("responded")
+    shares = joined.group_by("outer_fold").agg(pl.col("responded").mean(), cbt=(pl.col("treatment") == "cbt").mean())
+    assert shares["responded"].max() - shares["responded"].min() < 0.12
+    assert shares["cbt"].max() - shares["cbt"].min() < 0.12
+
+
+def test_features_never_move_a_fold():
+    study = small_study()
+    shuffled = study.features.with_columns(pl.exclude("patient_id").shuffle(1))
+    made = [study_splits(study.rows, frame, study.catalogue, None, SplitSettings(), 1)[0] for frame in (study.features, shuffled)]
+    assert made[0].equals(made[1])
+
+
+def test_people_without_expression_are_nobodys_duplicate():
+    study = small_study()
+    blank = [pl.lit(None, dtype=pl.Float64).alias(name) for name in study.features.columns if name.startswith("gene_")]
+    _, pairs = study_splits(study.rows, study.features.with_columns(blank), study.catalogue, None, SplitSettings(), 1)
+    assert pairs.is_empty()
