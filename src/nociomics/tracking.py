@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import sqlite3
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -213,8 +214,10 @@ def server_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> str |
     if uri.startswith("http"):
         return None
     store = shlex.quote(uri) if uri.startswith(_SQLITE) else '"$MLFLOW_TRACKING_URI"'
+    # this installation's own, since a fresh machine has no other on its path
+    program = shlex.quote(os.path.relpath(Path(sys.executable).parent / "mlflow"))
     return (
-        "MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false uv run --frozen mlflow server "
+        f"MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {program} server "
         f"--backend-store-uri {store} --host {host} --port {port} --workers 1"
     )
 

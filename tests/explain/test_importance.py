@@ -31,7 +31,12 @@ def test_the_largest_comes_first():
 
 
 def test_classes_are_summed_each_on_its_own():
-    both = pl.concat([VALUES.with_columns(pl.lit("a").alias("class")), VALUES.with_columns(pl.lit("b").alias("class"), -pl.col("shap_value"))])
+    both = pl.concat(
+        [
+            VALUES.with_columns(pl.lit("a").alias("class")),
+            VALUES.with_columns(pl.lit("b").alias("class"), -pl.col("shap_value")),
+        ]
+    )
     assert modality_importance(both)["mean_abs_shap"].round(12).to_list() == [0.3, 0.1]
 
 

@@ -40,17 +40,18 @@ def test_linear_and_forest_parts_are_those_of_shap(kind):
     study = small_study(kind)
     model, background = fitted(study)
     encoded = model.encode(study.features)
-    width, learners = encoded.values.shape[1], len(model.linear_) + 1
+    width = encoded.values.shape[1]
+    shares = dict(zip([*model.linear_, "forest"], model.shares_, strict=True))
     people, others = (model.inputs_.transform(Encoded(v, encoded.columns)) for v in (encoded.values, background))
     expected = np.zeros((len(people), 2, people.shape[1]))
     for arm in range(2):
-        for refits in model.linear_.values():
+        for learner, refits in model.linear_.items():
             for one in refits:
                 linear = shap.LinearExplainer((one.coefficients[arm], one.intercepts[arm]), others)
-                expected[:, arm] += linear.shap_values(people) / learners / len(refits)
+                expected[:, arm] += shares[learner] * linear.shap_values(people) / len(refits)
         for forests in model.forests_:
             trees = shap.TreeExplainer(forests[arm], background, feature_perturbation="interventional")
-            expected[:, arm, :width] += trees.shap_values(encoded.values) / learners / len(model.forests_)
+            expected[:, arm, :width] += shares["forest"] * trees.shap_values(encoded.values) / len(model.forests_)
     if kind == "change":
         place, slope = model.baseline_column(), model.line_[0]
         line = slope * np.nan_to_num(encoded.values[:, place] - model.line_[1])
@@ -192,8 +193,10 @@ def test_additivity_is_checked_on_everybody_with_a_prediction(laid_out):
     _, values, bases, predictions = laid_out
     assert check_additive(values, bases, predictions) <= 1e-4
     first = pl.col("patient_id") == "P000"
-    off = predictions.with_columns(expected=pl.when(first).then(pl.col("expected") + 0.001).otherwise(pl.col("expected")))
-    with pytest.raises(ArithmeticError, match="by up to 1.00e-03"):
+    off = predictions.with_columns(
+        expected=pl.when(first).then(pl.col("expected") + 0.001).otherwise(pl.col("expected"))
+    )
+    with pytest.raises(ArithmeticError, match=r"by up to 1\.00e-03"):
         check_additive(values, bases, off)
     silent = off.with_columns(status=pl.when(first).then(pl.lit("rejected: age")).otherwise(pl.col("status")))
     assert check_additive(values, bases, silent) <= 1e-4

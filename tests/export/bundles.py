@@ -11,7 +11,12 @@ from nociomics.models.response import fit_response
 from nociomics.models.stratification import StratumModel
 from tests.models.small_study import BLOCKS, QUICK, STRATA, SmallStudy
 
-OPEN = {"individual_recommendations": True, "individual_explanations": True, "best_fixed": "snri", "reasons": ["tested"]}
+OPEN = {
+    "individual_recommendations": True,
+    "individual_explanations": True,
+    "best_fixed": "snri",
+    "reasons": ["tested"],
+}
 CLOSED = {**OPEN, "individual_recommendations": False}
 METRICS = {"auroc": {"value": 0.61, "lower": 0.55, "upper": 0.67, "n": 90, "method": "invented"}}
 HALF_WIDTH = 2.5

@@ -50,7 +50,9 @@ def _again(table: pl.DataFrame, second: dict[str, str]) -> pl.DataFrame:
     return chosen.with_columns(pl.col("patient_id").replace_strict(second))
 
 
-def _assayed_again(genotypes: pl.DataFrame, second: dict[str, str], rng: np.random.Generator, wrong: float) -> pl.DataFrame:
+def _assayed_again(
+    genotypes: pl.DataFrame, second: dict[str, str], rng: np.random.Generator, wrong: float
+) -> pl.DataFrame:
     """The same people's genotypes with a few calls wrong and a few lost."""
     again = _again(genotypes, second)
     calls = again.drop("patient_id").cast(pl.Float64).to_numpy()
@@ -66,7 +68,9 @@ def _measured_again(expression: pl.DataFrame, second: dict[str, str], rng: np.ra
     again = _again(expression, second)
     genes = expression.columns[1:]
     noisy = again.select(genes).to_numpy() + rng.normal(scale=0.08, size=(again.height, len(genes)))
-    return again.with_columns([pl.Series(gene, noisy[:, g]).cast(expression.schema[gene]) for g, gene in enumerate(genes)])
+    return again.with_columns(
+        [pl.Series(gene, noisy[:, g]).cast(expression.schema[gene]) for g, gene in enumerate(genes)]
+    )
 
 
 def found_pairs(pairs: pl.DataFrame) -> set[tuple[str, str]]:

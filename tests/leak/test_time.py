@@ -32,9 +32,7 @@ def with_canary(study: SmallStudy, measured_at: str) -> SmallStudy:
     entry = study.catalogue.filter(pl.col("feature") == "pcs_total").with_columns(
         feature=pl.lit("leak_canary"), group=pl.lit("leak_canary"), measured_at=pl.lit(measured_at)
     )
-    return study.changed(
-        features=study.features.with_columns(leaking), catalogue=pl.concat([study.catalogue, entry])
-    )
+    return study.changed(features=study.features.with_columns(leaking), catalogue=pl.concat([study.catalogue, entry]))
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _ENTRIES: list[tuple[Any, ...]] = [
     ("crp_mg_per_l", "biomarkers", "CRP", "mg/L", "numeric", None, 0.0, 500.0),
     ("il6_below_lod", "biomarkers", "IL6", "0/1", "binary", None, 0.0, 1.0),
     ("cyp2d6_activity_score", "pgx", "CYP2D6", "score", "numeric", None, 0.0, 10.0),
+    ("cyp2d6_phenotype", "pgx", "CYP2D6", "category", "category", None, None, None),
     ("expression_batch", "expression", "batch", "category", "category", None, None, None),
     *[(gene, "expression", gene, "log2", "numeric", "expression_batch", None, None) for gene in GENES],
 ]
@@ -111,7 +112,9 @@ def catalogue_of(entries: list[tuple[Any, ...]]) -> pl.DataFrame:
     )
 
 
-def numeric_study(columns: dict[str, np.ndarray], modality: str = "questionnaires") -> tuple[pl.DataFrame, pl.DataFrame]:
+def numeric_study(
+    columns: dict[str, np.ndarray], modality: str = "questionnaires"
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Features and catalogue of plain numeric columns; ids are P000, P001, ..."""
     people = len(next(iter(columns.values())))
     ids = {"patient_id": [f"P{number:03d}" for number in range(people)]}
@@ -135,6 +138,7 @@ def _features(ids: list[str], rng: np.random.Generator) -> pl.DataFrame:
         "crp_mg_per_l": np.exp(rng.normal(size=people)),
         "il6_below_lod": (rng.random(people) < 0.2).astype(float),
         "cyp2d6_activity_score": rng.choice([0.0, 1.0, 2.0], people),
+        "cyp2d6_phenotype": rng.choice(["intermediate", "normal", "poor"], people),
         "expression_batch": batch,
     }
     frame = pl.DataFrame({"patient_id": ids, **columns, **{gene: genes[:, g] for g, gene in enumerate(GENES)}})

@@ -130,9 +130,7 @@ def test_people_of_a_cohort_without_the_batch_column_take_the_values_of_everybod
     features, catalogue = batched()
     blocks = FeatureBlocks(NARROW).fit(features, catalogue)
     unknown = features.with_columns(batch=pl.lit("unseen"))
-    np.testing.assert_array_equal(
-        blocks.transform(features.drop("batch")).values, blocks.transform(unknown).values
-    )
+    np.testing.assert_array_equal(blocks.transform(features.drop("batch")).values, blocks.transform(unknown).values)
 
 
 def categories(levels: list[str | None]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -167,7 +165,7 @@ def test_an_unknown_level_is_none_of_the_known_ones_and_a_missing_one_is_missing
 def test_everything_learned_survives_json_exactly():
     study = small_study()
     blocks = FeatureBlocks().fit(study.features, study.catalogue)
-    again = FeatureBlocks.from_dict(json.loads(json.dumps(blocks.to_dict(), allow_nan=False)))
+    again = FeatureBlocks.from_dict(json.loads(json.dumps(blocks.to_dict(), allow_nan=False, sort_keys=True)))
     assert again.columns_ == blocks.columns_
     assert again.input_features() == blocks.input_features()
     np.testing.assert_array_equal(again.transform(study.features).values, blocks.transform(study.features).values)

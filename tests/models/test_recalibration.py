@@ -63,7 +63,10 @@ def test_the_order_of_people_never_changes_and_nothing_leaves_zero_to_one(probab
     [
         (np.arange(11.0), 1.0),
         (np.array([2.0, 4.0, 10.0]), 2.0),
-        (np.array([0.5, 3.0, 9.5]), 0.0),  # steps of 2.5 from .5: not counted from zero, so no limit can be rounded to it
+        (
+            np.array([0.5, 3.0, 9.5]),
+            0.0,
+        ),  # steps of 2.5 from .5: not counted from zero, so no limit can be rounded to it
         (np.array([1.25, 1.5, 7.75]), 0.25),
         (np.array([3.0, 3.0]), 0.0),
         (np.array([]), 0.0),

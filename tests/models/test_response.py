@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from nociomics.errors import StudyError
+from nociomics.harmonise.target import build_target
 from nociomics.models.response import VARIANTS, fit_response, out_of_fold, predict_response, predicted_frame
 from nociomics.tables.results import OUT_OF_FOLD
 from tests.models.small_study import ARMS, BLOCKS, CLASSES, QUICK, SmallStudy, small_study
@@ -80,7 +81,10 @@ def test_the_bedside_model_does_not_look_at_the_laboratory():
 
 def test_every_variant_answers_for_the_same_people():
     study = small_study(people=72, outer_folds=2)
-    keys = [cross_validated(study, variant).select("patient_id", "repeat", "outer_fold", "treatment") for variant in VARIANTS]
+    keys = [
+        cross_validated(study, variant).select("patient_id", "repeat", "outer_fold", "treatment")
+        for variant in VARIANTS
+    ]
     assert all(keys[0].equals(other) for other in keys)
 
 
@@ -113,8 +117,18 @@ def test_too_few_people_to_learn_from_are_refused(study, message):
 def test_a_class_that_a_training_part_lacks_is_refused_with_what_to_do():
     study = small_study("multiclass", people=72, arms=(), outer_folds=3)
     rare = pl.when(pl.col("patient_id") == "P001").then(pl.lit("rare")).otherwise(pl.col("label"))
-    with pytest.raises(StudyError, match="1 class.*training part.*Merge"):
+    with pytest.raises(StudyError, match=r"1 class has nobody .* training part.*Merge rare classes"):
         cross_validated(with_rows(study, label=rare))
+
+
+def test_a_binary_outcome_can_be_learned_as_harmonising_lays_it_out():
+    study = small_study("binary", people=72, arms=())
+    patients = study.rows.select("patient_id")
+    outcomes = study.rows.select("patient_id", pain_week12=pl.col("outcome"))
+    rows, _ = build_target(study.features, patients, None, outcomes, study.target)
+    harmonised = study.changed(rows=rows)
+    one, other = (fit_response(s.training, s.target, BLOCKS, QUICK, 2, 1) for s in (study, harmonised))
+    assert other.classes_ == one.classes_ == ["0", "1"]
 
 
 def test_columns_that_the_model_does_not_know_are_ignored():

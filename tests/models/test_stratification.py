@@ -15,7 +15,7 @@ QUICK = StrataSettings(starts=2, bootstraps=4, largest_k=3)
 
 
 def people(seed: int, count: int = 600, apart: float = 0.0) -> tuple[pl.DataFrame, pl.DataFrame, np.ndarray]:
-    """Nine scales of three drivers; two kinds of people whose drivers lie ``apart`` standard deviations from each other."""
+    """Nine scales of three drivers; two kinds of people whose drivers lie ``apart`` deviations apart."""
     rng = np.random.default_rng(seed)
     kind = rng.integers(0, 2, count)
     drivers = rng.normal(size=(count, 3)) + np.outer(kind - 0.5, [apart, -apart, 0])
@@ -25,7 +25,9 @@ def people(seed: int, count: int = 600, apart: float = 0.0) -> tuple[pl.DataFram
     return features, catalogue, kind
 
 
-def fitted(features: pl.DataFrame, catalogue: pl.DataFrame, seed: int = 1, settings: StrataSettings = QUICK) -> StratumModel:
+def fitted(
+    features: pl.DataFrame, catalogue: pl.DataFrame, seed: int = 1, settings: StrataSettings = QUICK
+) -> StratumModel:
     return StratumModel(settings, BLOCKS, seed).fit(features, catalogue)
 
 
@@ -85,7 +87,10 @@ def test_a_person_is_placed_alone_as_among_others(two_types):
     together = model.assign(features)
     for row in (0, 17, 599):
         alone = model.assign(features[row : row + 1])
-        assert alone.select("stratum", "atypical", "between").rows() == together[row : row + 1].select("stratum", "atypical", "between").rows()
+        assert (
+            alone.select("stratum", "atypical", "between").rows()
+            == together[row : row + 1].select("stratum", "atypical", "between").rows()
+        )
         np.testing.assert_allclose(
             alone.select("p_S1", "p_S2", "entropy").to_numpy(),
             together[row : row + 1].select("p_S1", "p_S2", "entropy").to_numpy(),
@@ -120,7 +125,7 @@ def test_strata_have_the_same_names_whatever_the_seed():
 
 def test_everything_learned_survives_json_exactly(two_types):
     model, features, _ = two_types
-    again = StratumModel.from_dict(json.loads(json.dumps(model.to_dict(), allow_nan=False)))
+    again = StratumModel.from_dict(json.loads(json.dumps(model.to_dict(), allow_nan=False, sort_keys=True)))
     assert again.assign(features).equals(model.assign(features))
     assert again.summary(features) == model.summary(features)
     assert again.to_dict() == model.to_dict()

@@ -14,7 +14,10 @@ NO_PAIRS = pl.DataFrame(schema={"patient_a": pl.String, "patient_b": pl.String, 
 
 def sound() -> pl.DataFrame:
     places = list(range(20))
-    both = [pl.DataFrame({"patient_id": PEOPLE, "repeat": repeat, "outer_fold": [(p + repeat) % 4 for p in places]}) for repeat in (0, 1)]
+    both = [
+        pl.DataFrame({"patient_id": PEOPLE, "repeat": repeat, "outer_fold": [(p + repeat) % 4 for p in places]})
+        for repeat in (0, 1)
+    ]
     return pl.concat(both).with_columns(inner_fold=pl.col("outer_fold") % 2)
 
 
@@ -94,7 +97,10 @@ def test_folds_are_balanced_over_treatment_and_response():
 def test_features_never_move_a_fold():
     study = small_study()
     shuffled = study.features.with_columns(pl.exclude("patient_id").shuffle(1))
-    made = [study_splits(study.rows, frame, study.catalogue, None, SplitSettings(), 1)[0] for frame in (study.features, shuffled)]
+    made = [
+        study_splits(study.rows, frame, study.catalogue, None, SplitSettings(), 1)[0]
+        for frame in (study.features, shuffled)
+    ]
     assert made[0].equals(made[1])
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from nociomics.models.response import fit_response, load_response, predict_response
-from nociomics.models.value_model import ValueModel, arms_of
+from nociomics.models.value_model import ValueModel, arms_of, learner_shares
 from nociomics.tables.study import ResponseRule, Target
 from tests.models.small_study import ARMS, BLOCKS, QUICK, small_study, target_of
 
@@ -59,7 +59,9 @@ def test_probabilities_are_recalibrated_on_the_log_odds():
     model = with_rule(fall_points=2)
     model.recalibration_ = (0.4, 0.5)
     # log-odds of .252493 are -1.085361: .4 - .542680 = -.142680
-    np.testing.assert_allclose(model.response_probability(EXPECTED[:1], BASELINE[:1]), [[0.598688, 0.464390]], atol=1e-6)
+    np.testing.assert_allclose(
+        model.response_probability(EXPECTED[:1], BASELINE[:1]), [[0.598688, 0.464390]], atol=1e-6
+    )
 
 
 def test_a_study_without_a_response_rule_has_no_probability():
@@ -85,7 +87,7 @@ def test_a_fall_in_points_needs_no_baseline():
 def test_a_stored_model_predicts_bit_for_bit_the_same(kind, arms, tmp_path):
     study = small_study(kind, arms=arms)
     model = fit_response(study.training, study.target, BLOCKS, QUICK, QUICK.refits, seed=1)
-    stored = json.loads(json.dumps(model.save(tmp_path), allow_nan=False))
+    stored = json.loads(json.dumps(model.save(tmp_path), allow_nan=False, sort_keys=True))
     again = load_response(stored, tmp_path)
     one, other = (predict_response(m, study.features, study.baseline) for m in (model, again))
     assert again.arms_ == model.arms_ == (list(arms) or [None])
@@ -124,13 +126,13 @@ def test_it_finds_who_gains_from_which_arm():
     assert frame.drop_nulls().select(pl.corr("gain", "il6")).item() < -0.4
 
 
-def test_people_without_an_outcome_shape_the_blocks_only():
+def test_the_arm_of_a_person_without_an_outcome_does_not_matter():
     study = small_study()
-    nobody = study.rows.with_columns(
-        response_value=pl.when(pl.col("outcome").is_not_null()).then(pl.col("response_value")),
-        treatment=pl.when(pl.col("outcome").is_null()).then(pl.lit("snri")).otherwise(pl.col("treatment")),
-    )
-    models = [fit_response(one.training, one.target, BLOCKS, QUICK, 2, 1) for one in (study, study.changed(rows=nobody))]
+    unobserved = pl.col("outcome").is_null()
+    other = study.rows.with_columns(treatment=pl.when(unobserved).then(pl.lit("snri")).otherwise(pl.col("treatment")))
+    assert not other.equals(study.rows)
+    studies = (study, study.changed(rows=other))
+    models = [fit_response(one.training, one.target, BLOCKS, QUICK, 2, 1) for one in studies]
     assert models[0].residual_sd_ == pytest.approx(models[1].residual_sd_, rel=1e-9)
 
 
@@ -140,3 +142,16 @@ def test_arms_are_in_alphabetical_order_and_people_without_one_have_no_place():
     assert arms == ["cbt", "snri"]
     assert place.tolist() == [1, -1, 0, 1]
     assert arms_of(rows, Target(kind="binary", outcome="y"))[0] == [None]
+
+
+def test_learners_share_by_what_they_are_worth():
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=300)
+    outcome, arm = truth + rng.normal(size=300), np.arange(300) % 2
+    good, weak, noise = truth, 0.3 * truth + rng.normal(size=300), rng.normal(size=300)
+    shares = learner_shares(np.array([good, weak, noise]), outcome, arm)
+    assert shares.sum() == pytest.approx(1) and (shares >= 0).all()
+    assert shares[0] > 0.6 > shares[1] and shares[2] < 0.2
+    alike = learner_shares(np.array([good, good, good]), outcome, arm)
+    np.testing.assert_allclose(alike, 1 / 3, atol=1e-6)
+    np.testing.assert_allclose(learner_shares(np.array([good, weak]), np.ones(300), arm), 0.5)

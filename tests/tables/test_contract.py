@@ -140,7 +140,7 @@ def test_all_problems_are_told_at_once_with_the_place_and_without_a_value() -> N
     assert str(caught.value) == (
         "answers.parquet: the table answers breaks its contract: "
         'column "score" is below 0 in 1 rows; column "score" is above 10 in 1 rows; '
-        'column "arm" is none of A, B in 1 rows; 1 columns are not part of the contract (first: \'new\'); '
+        "column \"arm\" is none of A, B in 1 rows; 1 columns are not part of the contract (first: 'new'); "
         "1 rows repeat the key (patient_id)."
     )
 

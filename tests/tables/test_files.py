@@ -45,7 +45,9 @@ def test_the_new_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ValueError])
-def test_an_interrupt_or_a_bug_keeps_the_old_file_and_leaves_no_draft(tmp_path: Path, stop: type[BaseException]) -> None:
+def test_an_interrupt_or_a_bug_keeps_the_old_file_and_leaves_no_draft(
+    tmp_path: Path, stop: type[BaseException]
+) -> None:
     path = tmp_path / "page.html"
     path.write_text("old")
     with pytest.raises(stop), written_whole(path) as draft:
@@ -61,7 +63,7 @@ def test_a_full_disk_is_told_in_one_clear_sentence(tmp_path: Path, monkeypatch: 
         raise ENOSPCError
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(TableError, match="No space left on device.*Free some space") as caught:
+    with pytest.raises(TableError, match=r"No space left on device.*Free some space") as caught:
         write_table(FRAME, SCORES, tmp_path / "scores.parquet")
     assert str(tmp_path / "scores.parquet") in str(caught.value)
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def rules() -> dict[str, str]:
     for file in SMK_FILES:
         text = file.read_text(encoding="utf-8")
         starts = [*(match.start() for match in _RULE.finditer(text)), len(text)]
-        for start, end in zip(starts, starts[1:], strict=False):
+        for start, end in pairwise(starts):
             name = _RULE.match(text[start:])
             assert name is not None
             found[name[1]] = text[start:end]

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+_NEEDED = ("patient_id", "analyte", "value", "unit")
+
 
 def biomarkers(
     table: Annotated[Path, typer.Argument(help="long table: patient_id, analyte, value, unit, ...")],
@@ -16,7 +18,7 @@ def biomarkers(
 
     Example: nociomics biomarkers cytokines.csv -o converted.csv
     """
-    from nociomics.cli.instruments import write_frame
+    from nociomics.cli.instruments import require_columns, write_frame
     from nociomics.harmonise.units import biomarkers_table
     from nociomics.ingest.single_files import read_any_table
     from nociomics.ingest.study_tables import require_sound
@@ -24,6 +26,7 @@ def biomarkers(
     raw, findings = read_any_table(table)
     require_sound(findings)
     assert raw is not None
+    require_columns(raw, _NEEDED, table)
     converted, remarks = biomarkers_table(raw)
     for remark in remarks:
         typer.echo(f"{remark.severity}: {remark.message}", err=True)

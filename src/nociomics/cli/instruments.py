@@ -30,28 +30,38 @@ def score(
     raw, findings = read_any_table(responses)
     require_sound(findings)
     assert raw is not None
-    scores, remarks = score_table(_long(raw, known.id), known, value_set)
+    scores, remarks = score_table(_long(raw, known.id, responses), known, value_set)
     for remark in remarks:
         typer.echo(remark.message, err=True)
     write_frame(scores, output)
 
 
-def _long(raw: pl.DataFrame, instrument: str) -> pl.DataFrame:
+def _long(raw: pl.DataFrame, instrument: str, path: Path) -> pl.DataFrame:
     import polars as pl
 
     from nociomics.errors import TableError
     from nociomics.knowledge.instrument import resolve_item
 
     if "item" in raw.columns:
+        require_columns(raw, ("patient_id", "item", "response"), path)
         return raw
-    if "patient_id" not in raw.columns:
-        raise TableError('The responses have no column "patient_id". Rename the column that holds the ids.')
+    require_columns(raw, ("patient_id",), path)
     items = {name: found[1] for name in raw.columns if (found := resolve_item(name)) and found[0] == instrument}
     if not items:
         raise TableError(f"No column is an item of {instrument}. Name them {instrument}_<item>, or give a long table.")
     index = [name for name in ("patient_id", "visit") if name in raw.columns]
     long = raw.unpivot(list(items), index=index, variable_name="item", value_name="response")
     return long.with_columns(pl.col("item").replace(items))
+
+
+def require_columns(raw: pl.DataFrame, needed: tuple[str, ...], path: Path) -> None:
+    """Raise `TableError` when a table lacks a column, with the nearest name that it has."""
+    from nociomics.errors import TableError, did_you_mean
+
+    missing = [name for name in needed if name not in raw.columns]
+    if missing:
+        near = "".join(did_you_mean(name, raw.columns) for name in missing)
+        raise TableError(f"{path}: has no column {', '.join(missing)}.{near} Needed are {', '.join(needed)}.")
 
 
 def write_frame(frame: pl.DataFrame, output: Path) -> None:

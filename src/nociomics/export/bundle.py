@@ -114,6 +114,7 @@ def write_bundle(
         _write_golden(draft, Bundle(model, strata, schema, gate, interval, background, {}), features)
         write_json(_manifest(draft, study), draft / "manifest.json")
         load_bundle(draft)
+        draft.chmod(0o755)  # a temporary folder is its owner's alone; services must be able to read the model
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(draft, folder)

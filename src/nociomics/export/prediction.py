@@ -10,6 +10,7 @@ import polars as pl
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from nociomics.errors import TableError
 from nociomics.models.response import Predicted, predict_response, predicted_frame
 
 ABSTENTION_LEVEL = 0.8
@@ -33,13 +34,30 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
     predictions, effects : DataFrame
         As in `tables.results.PREDICTIONS` and `EFFECTS`. A person whose values lie outside what the
         bundle allows gets nulls and a status that names the feature.
+
+    Raises
+    ------
+    TableError
+        When a person has more than one row.
     """
+    _refuse_repeated(features["patient_id"])
     status = row_status(bundle.schema, features)
-    predicted = predict_response(bundle.model, features, baseline)
+    fine = np.array([one == _OK for one in status], dtype=bool)
+    # a value that no model can take would stop everybody's prediction, not only that person's
+    answered = features if fine.all() else features.with_columns(pl.when(pl.Series(fine)).then(pl.exclude("patient_id")))
+    predicted = predict_response(bundle.model, answered, np.where(fine, baseline, np.nan))
     predictions = _with_interval(predicted_frame(features["patient_id"], predicted), predicted, bundle.interval)
     predictions = _silenced(predictions, features["patient_id"], status)
     effects = _effects(features["patient_id"], predicted, bundle.gate, bundle.interval["level"])
     return predictions, _silenced(effects, features["patient_id"], status)
+
+
+def _refuse_repeated(patients: pl.Series) -> None:
+    repeated = patients.filter(patients.is_duplicated()).n_unique()
+    if repeated:
+        raise TableError(
+            f"people to predict: {repeated} patient_id occur in more than one row. Keep one row for each person."
+        )
 
 
 def row_status(schema: list[dict[str, Any]], features: pl.DataFrame) -> list[str]:
@@ -69,7 +87,8 @@ def _outside(values: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
     low = -np.inf if entry["low"] is None else entry["low"]
     high = np.inf if entry["high"] is None else entry["high"]
     known = ~np.isnan(values)
-    return np.asarray(known & (np.isinf(values) | (values < low) | (values > high)))
+    too_large = np.abs(values) > np.finfo(np.float32).max  # trees work in single precision
+    return np.asarray(known & (too_large | (values < low) | (values > high)))
 
 
 def _range(entry: dict[str, Any]) -> str:

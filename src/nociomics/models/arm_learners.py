@@ -165,6 +165,8 @@ def _one_tree_per_round(forest: xgboost.Booster) -> xgboost.Booster:
 
 def predict_forest(forest: xgboost.Booster, values: np.ndarray) -> np.ndarray:
     """Expected outcome of each person, in points, as float64."""
+    if len(values) == 0:
+        return np.zeros(0)
     return np.asarray(forest.predict(_matrix(values)), dtype=float)
 
 

@@ -141,7 +141,9 @@ class FeatureBlocks:
         """Rebuild from `to_dict`."""
         blocks = cls(BlockSettings(**stored["settings"]))
         blocks.parts_ = [_Part(**part) for part in stored["parts"]]
-        blocks.categories_ = {name: (entry[0], entry[1], list(entry[2])) for name, entry in stored["categories"].items()}
+        # a file's own order of keys says nothing: categories come by modality and name, as `fit` has them
+        categories = sorted(stored["categories"].items(), key=lambda entry: (entry[1][0], entry[0]))
+        blocks.categories_ = {name: (entry[0], entry[1], list(entry[2])) for name, entry in categories}
         blocks.columns_ = tuple(blocks._columns())
         return blocks
 

@@ -26,7 +26,7 @@ from nociomics.models.recalibration import fit_recalibration, outcome_step, reca
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.tables.study import Target
 
-
+LINEAR_KINDS = ("ridge", "lasso")
 # as strong as a tenth of the outcome's variation: one learner must be clearly better to outweigh the others
 _SHARE_PRIOR = 0.1
 
@@ -147,7 +147,7 @@ class ValueModel:
         self, columns: np.ndarray, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, folds: np.ndarray
     ) -> None:
         arms = len(self.arms_)
-        penalties = [choose_penalty(kind, columns, outcome, arm, arms, folds) for kind in ("ridge", "lasso")]
+        penalties = [choose_penalty(kind, columns, outcome, arm, arms, folds) for kind in LINEAR_KINDS]
         learners = self._out_of_fold(penalties, columns, values, outcome, arm, folds)
         self.shares_ = learner_shares(learners, outcome, arm)
         self.inner_expected_ = self.shares_ @ learners
@@ -305,9 +305,9 @@ class ValueModel:
         model.linear_ = {
             kind: [
                 LinearArms(np.asarray(one["coefficients"], dtype=float).reshape(-1, width), np.asarray(one["intercepts"]))
-                for one in refits
+                for one in stored["linear"][kind]
             ]
-            for kind, refits in stored["linear"].items()
+            for kind in LINEAR_KINDS  # not the file's order: shares are in this one
         }
         model.forests_ = [
             [_load_forest(folder / f"forest_{place:03d}_{arm}.ubj") for arm in range(len(model.arms_))]

@@ -164,6 +164,10 @@ def _arms(arms: pl.DataFrame | None) -> dict[str, Any] | None:
         "rows": list(zip(rows, strips, strict=True)),
         "drawn": drawn,
         "axis": axis_strip(scale, "Share of responders, 0 to 1"),
+        "known": {
+            name: name in arms.columns and arms[name].null_count() < arms.height
+            for name in ("responders", "mean_baseline", "mean_fall", "adverse_events")
+        },
         "missing": int((arms["people"] - arms["with_outcome"]).sum()),
         "people": int(arms["people"].sum()),
     }
