@@ -97,7 +97,7 @@ def _target_problems(config: Config) -> Iterator[str]:
     if not config.tables.outcomes:
         yield "tables.outcomes: is missing, but target.outcome needs it. Add the table, or leave `target` out."
     if target.treatment and not config.tables.treatments:
-        yield "tables.treatments: is missing, but target.treatment needs it. Add the table, or leave target.treatment out."
+        yield "tables.treatments: is missing, but target.treatment needs it. Add it, or leave target.treatment out."
     if target.kind == "change" and not target.baseline:
         yield "target.baseline: is missing; kind: change needs the score or column that the outcome is compared with."
     if target.kind != "change" and target.baseline:
@@ -117,7 +117,9 @@ def _problem(entry: Any) -> str:
     dotted = ".".join(str(part) for part in place)
     if entry["type"] == "extra_forbidden":
         known = _known_keys([part for part in place[:-1] if isinstance(part, str)])
-        return f"{dotted}: is not a key of a study.{did_you_mean(str(place[-1]), known)} Known here: {', '.join(known)}."
+        return (
+            f"{dotted}: is not a key of a study.{did_you_mean(str(place[-1]), known)} Known here: {', '.join(known)}."
+        )
     if entry["type"] == "missing":
         return f"{dotted}: is missing."
     return f"{dotted}: {entry['msg'][0].lower()}{entry['msg'][1:]}."

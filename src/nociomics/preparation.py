@@ -108,7 +108,9 @@ def prepare(tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFram
         expression_within=_expression_within(study) or ("expression_batch" if batches else None),
     )
     target, flow = _target(tables, features, study)
-    _LOG.info("harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings + remarks))
+    _LOG.info(
+        "harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings + remarks)
+    )
     return Prepared(features, catalogue, target, flow, findings + remarks)
 
 

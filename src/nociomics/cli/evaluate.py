@@ -28,7 +28,9 @@ def response(
     seed: Seed,
     output: Output,
     level: Annotated[float, typer.Option(help="level of the prediction intervals")] = 0.9,
-    comparator: Annotated[list[Path] | None, typer.Option(help="the same of a simpler model; file named after it")] = None,
+    comparator: Annotated[
+        list[Path] | None, typer.Option(help="the same of a simpler model; file named after it")
+    ] = None,
 ) -> None:
     """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
     import polars as pl
@@ -41,7 +43,9 @@ def response(
     from nociomics.tables.study import Target
 
     rows, people = read_table(target_rows, TARGET_ROWS), read_table(features, FEATURES)
-    traits = people.select("patient_id", *[pl.col(n).cast(pl.String) for n in ("sex", "pain_type") if n in people.columns])
+    traits = people.select(
+        "patient_id", *[pl.col(n).cast(pl.String) for n in ("sex", "pain_type") if n in people.columns]
+    )
     found = evaluate_study(
         read_table(out_of_fold, OUT_OF_FOLD),
         rows,

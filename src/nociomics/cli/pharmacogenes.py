@@ -45,7 +45,9 @@ def call(
 
 
 def pgx(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for calls.csv and recommendations.csv")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="folder for calls.csv and recommendations.csv")
+    ],
     genotypes: Annotated[Path | None, typer.Argument(help="VCF or VCF.gz")] = None,
     diplotypes: Annotated[Path | None, typer.Option(help="table of star alleles called elsewhere")] = None,
     indication: Annotated[str | None, typer.Option(help="such as neuropathic_pain")] = None,

@@ -98,6 +98,8 @@ def _percentiles(features: pl.DataFrame, catalogue: pl.DataFrame) -> dict[str, l
 
 def _missing_modalities(own: dict[str, Any], catalogue: pl.DataFrame) -> list[str]:
     measured = {
-        modality for feature, modality in catalogue.select("feature", "modality").iter_rows() if own[feature] is not None
+        modality
+        for feature, modality in catalogue.select("feature", "modality").iter_rows()
+        if own[feature] is not None
     }
     return sorted(set(catalogue["modality"].unique()) - measured)

@@ -11,7 +11,7 @@ import typer
 from nociomics.cli.options import Catalogue, Output, StudyJson, whole_study
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,9 +45,7 @@ def quality(
 
 
 @app.command()
-def cohort(
-    study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output
-) -> None:
+def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
     """Write the cohort report: one page that needs no network."""
     from nociomics import __version__
     from nociomics.report.pages import CohortReportData, cohort_report
@@ -110,9 +108,7 @@ def _provenance(config: Any) -> dict[str, str]:
 
 
 @app.command()
-def profiles(
-    study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output
-) -> None:
+def profiles(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
     """Write one page per patient into a folder."""
     import shutil
     import tempfile

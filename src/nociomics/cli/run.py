@@ -198,7 +198,13 @@ def _what_failed(results: Path, began: float) -> str:
             broken.append(str(path))
     if told:
         return "\n".join(dict.fromkeys(told))
-    where = ", ".join(broken) or str(results / "logs" / "snakemake.log")
+    whole = results / "logs" / "snakemake.log"
+    if "LockException" in whole.read_text(encoding="utf-8", errors="replace"):
+        return (
+            f"{Path.cwd()}: another run is at work here, or an earlier one was ended by force. Wait for it to end; "
+            "if none is at work, run the same command with `-- --unlock` once, and then again without."
+        )
+    where = ", ".join(broken) or str(whole)
     return f"A step failed without a message for you: this is a bug, or the machine ended it. Its log: {where}."
 
 

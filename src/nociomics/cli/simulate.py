@@ -14,7 +14,8 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="fixes the patients")] = 1,
     world: Annotated[int, typer.Option(min=0, help="fixes the constants of nature and laboratory")] = 0,
     mechanism: Annotated[
-        str, typer.Option(help="endotypes, continuum, two_types, six_types, no_heterogeneity, half_effects, product, noise")
+        str,
+        typer.Option(help="endotypes, continuum, two_types, six_types, no_heterogeneity, half_effects, product, noise"),
     ] = "endotypes",
     assignment: Annotated[str, typer.Option(help="randomised or observational")] = "randomised",
     effect_size: Annotated[float, typer.Option(help="1: as described; 0.5: half as strong")] = 1.0,

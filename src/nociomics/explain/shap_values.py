@@ -95,7 +95,7 @@ def _explain_values(model: ValueModel, encoded: Encoded, against: Encoded) -> Ex
 
 
 def _baseline_values(model: ValueModel, people: np.ndarray, background: np.ndarray) -> np.ndarray:
-    return model.baseline_part(people) - model.baseline_part(background).mean()
+    return np.asarray(model.baseline_part(people) - model.baseline_part(background).mean())
 
 
 def _forest_values(model: ValueModel, arm: int, people: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -158,9 +158,11 @@ def shap_frame(explanation: Explanation, features: pl.DataFrame, arms: list[str 
     """
     people, n_arms, outputs, width = explanation.values.shape
     names = [column.name for column in explanation.columns]
-    shown = np.column_stack(
-        [_own_value(features, name, explanation.shown[:, place]) for place, name in enumerate(names)]
-    ) if width else np.empty((people, 0))
+    shown = (
+        np.column_stack([_own_value(features, name, explanation.shown[:, place]) for place, name in enumerate(names)])
+        if width
+        else np.empty((people, 0))
+    )
     axes = np.indices((people, n_arms, outputs, width)).reshape(4, -1)
     frame = pl.DataFrame(
         {
@@ -213,15 +215,23 @@ def check_additive(values: pl.DataFrame, bases: pl.DataFrame, predictions: pl.Da
     sums = values.group_by("patient_id", *keys).agg(pl.col("shap_value").sum())
     sums = sums.join(bases, on=keys, how="left", nulls_equal=True)
     if "class" in keys:
-        shown = predictions.filter(pl.col("status") == "ok").unpivot(
-            [f"p_{name}" for name in bases["class"].unique()],
-            index=["patient_id", "treatment"], variable_name="class", value_name="shown",
-        ).with_columns(pl.col("class").str.strip_prefix("p_"))
+        shown = (
+            predictions.filter(pl.col("status") == "ok")
+            .unpivot(
+                [f"p_{name}" for name in bases["class"].unique()],
+                index=["patient_id", "treatment"],
+                variable_name="class",
+                value_name="shown",
+            )
+            .with_columns(pl.col("class").str.strip_prefix("p_"))
+        )
     else:
         shown = predictions.filter(pl.col("status") == "ok").select("patient_id", "treatment", shown="expected")
     both = sums.join(shown, on=["patient_id", *keys], how="inner", nulls_equal=True)
     gaps = (both["base_value"] + both["shap_value"] - both["shown"]).abs().fill_null(float("nan")).to_numpy()
     largest = float(np.max(gaps, initial=0.0))  # NaN when any of them is
     if not largest <= ADDITIVE_TO:
-        raise ArithmeticError(f"Shapley values miss the predictions by up to {largest:.2e}, more than {ADDITIVE_TO:.0e}.")
+        raise ArithmeticError(
+            f"Shapley values miss the predictions by up to {largest:.2e}, more than {ADDITIVE_TO:.0e}."
+        )
     return largest

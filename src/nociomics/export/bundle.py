@@ -154,7 +154,9 @@ def load_bundle(folder: Path) -> Bundle:
 
 def _verified(folder: Path) -> dict[str, Any]:
     if not (folder / "manifest.json").is_file():
-        raise BundleError(f"{folder}: is not an exported model (no manifest.json). Give the folder export/model of a run.")
+        raise BundleError(
+            f"{folder}: is not an exported model (no manifest.json). Give the folder export/model of a run."
+        )
     manifest: dict[str, Any] = read_json(folder / "manifest.json")
     if manifest.get("format") != FORMAT:
         raise BundleError(f"{folder}: this version reads {FORMAT} only. Export the model again.")
@@ -168,7 +170,9 @@ def _verified(folder: Path) -> dict[str, Any]:
         if names
     ]
     if problems:
-        raise BundleError(f"{folder}: the model was altered after its export: {'; '.join(problems)}. Nothing was loaded.")
+        raise BundleError(
+            f"{folder}: the model was altered after its export: {'; '.join(problems)}. Nothing was loaded."
+        )
     return manifest
 
 
@@ -181,7 +185,7 @@ def _manifest(folder: Path, study: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in _LIBRARIES},
         "schema": "schema.json",
-        "intended_use": "Research on groups of people with chronic pain. Not for treating a person without a clinician.",
+        "intended_use": "Research on groups with chronic pain. Not for treating a person without a clinician.",
         "licence": "as the study that it was trained on; see MODEL_CARD.md",
         "files": files,
     }
@@ -196,7 +200,7 @@ def _sha256(path: Path) -> str:
 
 
 def _schema(model: ResponseModel, catalogue: pl.DataFrame, features: pl.DataFrame) -> list[dict[str, Any]]:
-    """Unit, range and kind of every input, with the training share of missing values."""
+    """List unit, range and kind of every input, with the training share of missing values."""
     names = set(model.blocks_.input_features())
     if model.target.baseline:
         names.add(model.target.baseline)
@@ -225,7 +229,9 @@ def _write_golden(folder: Path, bundle: Bundle, features: pl.DataFrame) -> None:
         else:
             known = values.cast(pl.Float64).drop_nulls()
             points = [0.1, 0.3, 0.5, 0.7, 0.9]
-            rows[entry["feature"]] = [None if known.is_empty() else known.quantile(q, "linear") for q in points] + [None]
+            rows[entry["feature"]] = [None if known.is_empty() else known.quantile(q, "linear") for q in points] + [
+                None
+            ]
     frame = _golden_frame(rows, bundle.schema)
     predictions, _ = predict_people(bundle, frame, bundle.baseline(frame))
     write_json({"features": rows, "predictions": predictions.to_dicts()}, folder / "golden.json")

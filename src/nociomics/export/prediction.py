@@ -44,7 +44,9 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
     status = row_status(bundle.schema, features)
     fine = np.array([one == _OK for one in status], dtype=bool)
     # a value that no model can take would stop everybody's prediction, not only that person's
-    answered = features if fine.all() else features.with_columns(pl.when(pl.Series(fine)).then(pl.exclude("patient_id")))
+    answered = (
+        features if fine.all() else features.with_columns(pl.when(pl.Series(fine)).then(pl.exclude("patient_id")))
+    )
     predicted = predict_response(bundle.model, answered, np.where(fine, baseline, np.nan))
     predictions = _with_interval(predicted_frame(features["patient_id"], predicted), predicted, bundle.interval)
     predictions = _silenced(predictions, features["patient_id"], status)
@@ -72,14 +74,16 @@ def row_status(schema: list[dict[str, Any]], features: pl.DataFrame) -> list[str
         if entry["kind"] == "category":
             continue
         values = features[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        for place in np.flatnonzero(_outside(values, entry)):
-            reasons[place].append(f"{name} is not within {_range(entry)} {entry['unit']}")
+        for row in np.flatnonzero(_outside(values, entry)):
+            reasons[row].append(f"{name} is not within {_range(entry)} {entry['unit']}")
     statuses = []
     for place, found in enumerate(reasons):
         if found:
             statuses.append("rejected: " + "; ".join(found[:3]))
         else:
-            statuses.append(_OK if measured[place] or not schema else "abstained: nothing that the model uses was measured")
+            statuses.append(
+                _OK if measured[place] or not schema else "abstained: nothing that the model uses was measured"
+            )
     return statuses
 
 
@@ -188,7 +192,13 @@ def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl
     silenced = [pl.when(fine).then(pl.col(name)).alias(name) for name in frame.columns if name not in keys]
     before = pl.col("status") if "status" in frame.columns else pl.lit(_OK)
     answered = joined.with_columns(*silenced, status=pl.when(fine).then(before).otherwise(pl.col("_own")))
-    first = [name for name in ("patient_id", "treatment", "expected", "lower", "upper", "p_response") if name in frame.columns]
+    first = [
+        name
+        for name in ("patient_id", "treatment", "expected", "lower", "upper", "p_response")
+        if name in frame.columns
+    ]
     rest = [name for name in answered.columns if name not in {*first, "_own", "status"}]
     order = [*first, *rest, "status"] if "treatment" in frame.columns else [*frame.columns]
-    return answered.select(order).sort([n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order])
+    return answered.select(order).sort(
+        [n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order]
+    )

@@ -46,7 +46,9 @@ class Penalty:
     squared_error: float
 
 
-def choose_penalty(kind: str, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, folds: np.ndarray) -> Penalty:
+def choose_penalty(
+    kind: str, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, folds: np.ndarray
+) -> Penalty:
     """Choose the penalty strength of ridge (leave-one-out) or lasso (the study's inner folds).
 
     Parameters
@@ -74,7 +76,9 @@ def choose_penalty(kind: str, columns: np.ndarray, outcome: np.ndarray, arm: np.
     with warnings.catch_warnings():
         # the path's far end need not converge: the chosen penalty is refitted below to full precision
         warnings.simplefilter("ignore", ConvergenceWarning)
-        lasso = LassoCV(alphas=_LASSO_PENALTIES, cv=pairs, fit_intercept=False, tol=1e-3, max_iter=5000).fit(design, centred)
+        lasso = LassoCV(alphas=_LASSO_PENALTIES, cv=pairs, fit_intercept=False, tol=1e-3, max_iter=5000).fit(
+            design, centred
+        )
     return Penalty(kind, float(lasso.alpha_), float(lasso.mse_path_.mean(axis=1).min()))
 
 
@@ -92,9 +96,7 @@ def fit_linear(penalty: Penalty, columns: np.ndarray, outcome: np.ndarray, arm: 
     main = weights[:width]
     own = weights[width:].reshape(arms, width) if arms > 1 else np.zeros((1, width))
     coefficients = main + own
-    intercepts = np.array(
-        [np.mean(outcome[arm == a] - columns[arm == a] @ coefficients[a]) for a in range(arms)]
-    )
+    intercepts = np.array([np.mean(outcome[arm == a] - columns[arm == a] @ coefficients[a]) for a in range(arms)])
     return LinearArms(coefficients, intercepts)
 
 
@@ -128,12 +130,12 @@ def fit_forests(
     list of Booster, one per arm
         Predicting outcome points.
     """
-    return [
-        _fit_forest(values[arm == a], outcome[arm == a], settings, trees, seed * arms + a) for a in range(arms)
-    ]
+    return [_fit_forest(values[arm == a], outcome[arm == a], settings, trees, seed * arms + a) for a in range(arms)]
 
 
-def _fit_forest(values: np.ndarray, outcome: np.ndarray, settings: ResponseSettings, trees: int, seed: int) -> xgboost.Booster:
+def _fit_forest(
+    values: np.ndarray, outcome: np.ndarray, settings: ResponseSettings, trees: int, seed: int
+) -> xgboost.Booster:
     parameters = {
         "objective": "reg:squarederror",
         "base_score": float(outcome.mean()),
@@ -164,7 +166,7 @@ def _one_tree_per_round(forest: xgboost.Booster) -> xgboost.Booster:
 
 
 def predict_forest(forest: xgboost.Booster, values: np.ndarray) -> np.ndarray:
-    """Expected outcome of each person, in points, as float64."""
+    """Predict the outcome of each person, in points, as float64."""
     if len(values) == 0:
         return np.zeros(0)
     return np.asarray(forest.predict(_matrix(values)), dtype=float)

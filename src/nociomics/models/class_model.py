@@ -56,7 +56,9 @@ class ClassModel:
         known = np.array([label is not None for label in labels]) & (arm >= 0)
         classes = np.array([place.get(label, -1) for label in labels])
         fusion = _Fusion(classes[known], arm[known], len(self.arms_), len(self.classes_), training.inner_fold[known])
-        chosen = [self._choose(fusion, encoder, modality, training, known) for encoder, modality in self._forms(training)]
+        chosen = [
+            self._choose(fusion, encoder, modality, training, known) for encoder, modality in self._forms(training)
+        ]
         best = _best_per_modality(chosen)
         self._combine(best, training)
         self.intercepts_, shares = fusion.fuse([choice["out_of_fold"] for choice in best])
@@ -65,7 +67,7 @@ class ClassModel:
 
     def _forms(self, training: Training) -> list[tuple[FeatureBlocks, str]]:
         raw = self.block_settings.model_copy(update={"raw_up_to": _EVERYTHING})
-        forms = []
+        forms: list[tuple[FeatureBlocks, str, bool]] = []
         for settings in (self.block_settings, raw):
             encoder = FeatureBlocks(settings).fit(training.features, training.catalogue)
             for modality in sorted({column.modality for column in encoder.columns_}):
@@ -124,7 +126,7 @@ class ClassModel:
         return self.blocks_.transform(features)
 
     def _inputs(self, encoded: Encoded) -> np.ndarray:
-        return np.nan_to_num((encoded.values - self.centre_) / self.scale_)
+        return np.asarray(np.nan_to_num((encoded.values - self.centre_) / self.scale_))
 
     def linear_inputs(self, encoded: Encoded) -> np.ndarray:
         """Standardised columns, 0 where not measured: what the log-odds are linear in."""
@@ -276,7 +278,7 @@ def _centre_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _standardised(values: np.ndarray) -> np.ndarray:
     centre, scale = _centre_scale(values)
-    return np.nan_to_num((values - centre) / scale)
+    return np.asarray(np.nan_to_num((values - centre) / scale))
 
 
 def _best_per_modality(chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ class Factors:
     noise: np.ndarray
 
     def scores(self, standard: np.ndarray) -> np.ndarray:
-        """Expected factors of each person given the columns measured of that person; 0 when none was.
+        """Score each person by the factors expected given the columns measured of that person; 0 when none was.
 
         Parameters
         ----------

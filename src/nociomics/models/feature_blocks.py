@@ -171,7 +171,7 @@ class FeatureBlocks:
         empty = np.isnan(values).all(axis=1)
         scores = np.nan_to_num(values) @ np.asarray(part.loadings) / np.asarray(part.component_scale)
         scores[empty] = np.nan
-        return scores
+        return np.asarray(scores)
 
     def _encode_category(self, name: str, features: pl.DataFrame) -> np.ndarray:
         levels = self.categories_[name][2]
@@ -183,7 +183,9 @@ class FeatureBlocks:
         return np.column_stack(columns) if columns else np.empty((features.height, 0))
 
     def _levels(self, values: pl.Series) -> list[str]:
-        counts = values.cast(pl.String).drop_nulls().value_counts().filter(pl.col("count") >= self.settings.category_people)
+        counts = (
+            values.cast(pl.String).drop_nulls().value_counts().filter(pl.col("count") >= self.settings.category_people)
+        )
         levels = sorted(counts[values.name].to_list())
         # two levels need one column: the second is the first's mirror image
         return levels[1:] if len(levels) == 2 else levels if len(levels) > 2 else []
@@ -198,7 +200,9 @@ class FeatureBlocks:
                 ]
             else:
                 columns += [
-                    EncodedColumn(f"{part.modality}_component_{i + 1:02d}", part.modality, f"{part.modality} components")
+                    EncodedColumn(
+                        f"{part.modality}_component_{i + 1:02d}", part.modality, f"{part.modality} components"
+                    )
                     for i in range(len(part.component_scale))
                 ]
         for name, (modality, group, levels) in self.categories_.items():
@@ -210,7 +214,9 @@ def refuse_late_features(catalogue: pl.DataFrame) -> None:
     """Raise `LeakageError` naming every feature that was measured after the start of treatment."""
     late = catalogue.filter(pl.col("measured_at") != "baseline")
     if late.height:
-        named = ", ".join(f'"{name}" ({when})' for name, when in late.select("feature", "measured_at").head(5).iter_rows())
+        named = ", ".join(
+            f'"{name}" ({when})' for name, when in late.select("feature", "measured_at").head(5).iter_rows()
+        )
         raise LeakageError(
             f"{late.height} features were measured after the start of treatment and may not predict its outcome: "
             f"{named}. Leave them out of the features."

@@ -69,9 +69,7 @@ def fit_response(
         When too few people have an outcome to fit anything.
     """
     order = content_order(training.features.hstack(training.rows.drop("patient_id")))
-    ordered = Training(
-        training.features[order], training.catalogue, training.rows[order], training.inner_fold[order]
-    )
+    ordered = Training(training.features[order], training.catalogue, training.rows[order], training.inner_fold[order])
     _require_enough(ordered.rows, target)
     make = ClassModel if target.kind in ("binary", "multiclass") else ValueModel
     return make(target, blocks, settings, refits, seed).fit(ordered)
@@ -106,8 +104,9 @@ def _predict_classes(model: ClassModel, probability: np.ndarray, refits: np.ndar
 
 def load_response(stored: dict[str, Any], folder: Path) -> ResponseModel:
     """Rebuild a model from its stored parameters and the folder with its forests."""
-    kinds = {"value": ValueModel, "class": ClassModel}
-    return kinds[stored["kind"]].load(stored, folder)
+    if stored["kind"] == ClassModel.kind:
+        return ClassModel.load(stored, folder)
+    return ValueModel.load(stored, folder)
 
 
 def out_of_fold(
@@ -207,7 +206,7 @@ def _baselines(rows: pl.DataFrame) -> np.ndarray:
 
 
 def _response_shares(frame: pl.DataFrame, training_rows: pl.DataFrame) -> pl.DataFrame:
-    """The treatment alone predicts its share of responders, whatever the person's baseline."""
+    """Let the treatment alone predict its share of responders, whatever the person's baseline."""
     shares = training_rows.group_by("treatment").agg(p_response=pl.col("responded").mean())
     return frame.drop("p_response").join(shares, on="treatment", how="left", maintain_order="left", nulls_equal=True)
 
@@ -225,7 +224,7 @@ def _require_enough(rows: pl.DataFrame, target: Target) -> None:
         if counts.height == 0 or small.height:
             raise StudyError(
                 f'target.outcome "{target.outcome}": {small.height or "all"} treatments have fewer than 5 people with '
-                "an outcome in a training part; nothing can be learned of them. Merge arms or leave target.treatment out."
+                "an outcome in a training part: nothing to learn from. Merge arms or leave target.treatment out."
             )
     if known.height < 20:
         raise StudyError(
@@ -233,7 +232,9 @@ def _require_enough(rows: pl.DataFrame, target: Target) -> None:
             "at least 20 are needed. Leave `target` out to harmonise and find strata only."
         )
     if target.kind in ("binary", "multiclass") and known["label"].n_unique() < 2:
-        raise StudyError(f'target.outcome "{target.outcome}" has one class only in a training part: nothing to predict.')
+        raise StudyError(
+            f'target.outcome "{target.outcome}" has one class only in a training part: nothing to predict.'
+        )
 
 
 def _require_every_class(part: pl.DataFrame, everybody: pl.DataFrame, target: Target) -> None:

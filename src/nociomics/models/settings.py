@@ -34,7 +34,9 @@ class BlockSettings(Strict):
 class ResponseSettings(Strict):
     """How response is predicted."""
 
-    refits: int = Field(20, ge=2, le=200, description="bootstrap refits of the final model; its effect intervals use them")
+    refits: int = Field(
+        20, ge=2, le=200, description="bootstrap refits of the final model; its effect intervals use them"
+    )
     refits_in_folds: int = Field(
         1, ge=1, le=200, description="refits of each cross-validated model; 1 takes everybody of the training part once"
     )
@@ -42,7 +44,9 @@ class ResponseSettings(Strict):
     tree_depth: int = Field(4, ge=1, le=12, description="largest depth of a tree")
     leaf_people: int = Field(5, ge=1, description="smallest number of people in a leaf")
     level: float = Field(0.90, gt=0.5, lt=1, description="level of the intervals")
-    background_people: int = Field(100, ge=10, le=100, description="training people stored as the explanation's background")
+    background_people: int = Field(
+        100, ge=10, le=100, description="training people stored as the explanation's background"
+    )
 
 
 class StrataSettings(Strict):

@@ -45,7 +45,9 @@ class Mixture:
     def nearest_distance(self, scores: np.ndarray) -> np.ndarray:
         """Squared Mahalanobis distance to the nearest component."""
         pairs = zip(self.means, self.covariances, strict=True)
-        return np.min([self._squared_distance(scores, mean, covariance) for mean, covariance in pairs], axis=0)
+        return np.asarray(
+            np.min([self._squared_distance(scores, mean, covariance) for mean, covariance in pairs], axis=0)
+        )
 
     @staticmethod
     def _squared_distance(scores: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -30,7 +30,9 @@ def study_splits(
         As in `tables.results.SPLITS` and `DUPLICATES`.
     """
     genes = catalogue.filter((pl.col("modality") == "expression") & (pl.col("kind") == "numeric"))["feature"].to_list()
-    expression = features.select("patient_id", *genes).filter(~pl.all_horizontal(pl.col(genes).is_null())) if genes else None
+    expression = (
+        features.select("patient_id", *genes).filter(~pl.all_horizontal(pl.col(genes).is_null())) if genes else None
+    )
     pairs = find_duplicates(dosages, expression, settings)
     patients = rows["patient_id"].to_list()
     groups = person_groups(patients, pairs)
@@ -69,8 +71,10 @@ def given_splits(path: Path, patients: list[str], pairs: pl.DataFrame) -> pl.Dat
         problems += _parted(splits, pairs)
     if problems:
         raise StudyError(f"splits: {path.name}: " + "; ".join(problems) + ".")
-    return splits.filter(pl.col("patient_id").is_in(patients)).sort("repeat", "patient_id").select(
-        pl.col("patient_id"), *(pl.col(name).cast(pl.Int64) for name in ("repeat", "outer_fold", "inner_fold"))
+    return (
+        splits.filter(pl.col("patient_id").is_in(patients))
+        .sort("repeat", "patient_id")
+        .select(pl.col("patient_id"), *(pl.col(name).cast(pl.Int64) for name in ("repeat", "outer_fold", "inner_fold")))
     )
 
 
@@ -80,4 +84,8 @@ def _parted(splits: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
         folds, left_on=["patient_b", "repeat"], right_on=["patient_id", "repeat"], suffix="_b"
     )
     parted = both.filter(pl.col("outer_fold") != pl.col("outer_fold_b")).height
-    return [f"{parted} pairs of near-duplicate people lie in different folds; one person must not be on both sides"] if parted else []
+    return (
+        [f"{parted} pairs of near-duplicate people lie in different folds; one person must not be on both sides"]
+        if parted
+        else []
+    )

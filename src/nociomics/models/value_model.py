@@ -102,7 +102,9 @@ class ValueModel:
         rest = outcome - self.baseline_part(encoded.values)
         columns = self.inputs_.transform(encoded)[known]
         self._learn(columns, encoded.values[known], rest[known], arm[known], training.inner_fold[known])
-        self._learn_response(training.rows.filter(known), self.inner_expected_ + self.baseline_part(encoded.values[known]))
+        self._learn_response(
+            training.rows.filter(known), self.inner_expected_ + self.baseline_part(encoded.values[known])
+        )
         return self
 
     def _learn_response(self, rows: pl.DataFrame, expected: np.ndarray) -> None:
@@ -168,7 +170,7 @@ class ValueModel:
         arm: np.ndarray,
         folds: np.ndarray,
     ) -> np.ndarray:
-        """Expected outcome per learner and training person under the arm received, from the other inner folds."""
+        """Predict the outcome per learner and training person under the arm received, from the other inner folds."""
         expected = np.zeros((len(penalties) + 1, len(outcome)))
         arms = len(self.arms_)
         for fold in np.unique(folds):
@@ -202,14 +204,14 @@ class ValueModel:
         return self.blocks_.transform(features)
 
     def refit_expected(self, encoded: Encoded) -> np.ndarray:
-        """Expected outcome per refit, person and arm: shape (n_refits, n_people, n_arms), in points."""
+        """Predict the outcome per refit, person and arm: shape (n_refits, n_people, n_arms), in points."""
         columns = self.inputs_.transform(encoded)
         refits = []
         for place, forests in enumerate(self.forests_):
             learners = [learner[place].predict(columns) for learner in self.linear_.values()]
             learners.append(np.column_stack([predict_forest(forest, encoded.values) for forest in forests]))
             refits.append(np.tensordot(self.shares_, np.asarray(learners), axes=1))
-        return np.asarray(refits) + self.baseline_part(encoded.values)[None, :, None]
+        return np.asarray(np.asarray(refits) + self.baseline_part(encoded.values)[None, :, None])
 
     def response_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray | None:
         """Probability of the study's response under each arm, or None when it names no response rule.
@@ -232,7 +234,9 @@ class ValueModel:
         probability = self._recalibrated(expected, baseline)
         unknown = np.isnan(baseline) & (self.target.kind == "change")
         if unknown.any() and len(self.baselines_):
-            sampled = self.baselines_[np.linspace(0, len(self.baselines_) - 1, min(50, len(self.baselines_))).astype(int)]
+            sampled = self.baselines_[
+                np.linspace(0, len(self.baselines_) - 1, min(50, len(self.baselines_))).astype(int)
+            ]
             over = [self._recalibrated(expected[unknown], np.full(unknown.sum(), b)) for b in sampled]
             probability[unknown] = np.mean(over, axis=0)
         return probability
@@ -304,7 +308,9 @@ class ValueModel:
         width = len(model.inputs_.columns_)
         model.linear_ = {
             kind: [
-                LinearArms(np.asarray(one["coefficients"], dtype=float).reshape(-1, width), np.asarray(one["intercepts"]))
+                LinearArms(
+                    np.asarray(one["coefficients"], dtype=float).reshape(-1, width), np.asarray(one["intercepts"])
+                )
                 for one in stored["linear"][kind]
             ]
             for kind in LINEAR_KINDS  # not the file's order: shares are in this one

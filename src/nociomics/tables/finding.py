@@ -37,7 +37,7 @@ class Finding:
 
 
 def findings_frame(findings: Sequence[Finding]) -> pl.DataFrame:
-    """Findings as a table, in their order.
+    """Lay findings out as a table, in their order.
 
     Returns
     -------

@@ -16,7 +16,9 @@ FEATURE_CATALOGUE = Contract(
     "feature_catalogue",
     (
         Column("feature", meaning="column of features"),
-        Column("modality", meaning="clinical, genotype, pgx, expression, biomarkers, questionnaires, or a block's name"),
+        Column(
+            "modality", meaning="clinical, genotype, pgx, expression, biomarkers, questionnaires, or a block's name"
+        ),
         Column("group", meaning="what it is shown with: an instrument, an analyte, a gene"),
         Column("unit", meaning="unit, 'count', 'score', '0/1' or 'category'"),
         Column("measured_at", meaning="'baseline', else the feature may not be used"),

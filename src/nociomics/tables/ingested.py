@@ -56,7 +56,15 @@ PHARMACOGENE_GENOTYPES = Contract(
         Column("build", allowed=("GRCh37", "GRCh38")),
         Column(
             "call_state",
-            allowed=("called", "no_call", "half_call", "filtered", "strand_flipped", "unknown_base", "strand_ambiguous"),
+            allowed=(
+                "called",
+                "no_call",
+                "half_call",
+                "filtered",
+                "strand_flipped",
+                "unknown_base",
+                "strand_ambiguous",
+            ),
         ),
         Column("base_1", null=True, meaning="base or sequence on the plus strand as in the table; null unless called"),
         Column("base_2", null=True, meaning="null too for a haploid call"),
