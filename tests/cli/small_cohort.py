@@ -55,6 +55,7 @@ def study() -> dict[str, Any]:
     """The study file as a mapping."""
     return {
         "study": "small",
+        "tracking": {"enabled": False},
         "tables": {
             "patients": "patients.csv",
             "genotype": "genotypes.vcf",

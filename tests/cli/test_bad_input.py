@@ -277,6 +277,21 @@ def test_a_results_folder_that_cannot_be_made_is_told(
     assert "cannot be written" in told.err and "choose another folder" in told.err
 
 
+def test_a_folder_that_another_run_has_locked_is_told(
+    tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(command: list[str], log: Path) -> int:
+        log.write_text("LockException:\nError: Directory cannot be locked.\n", encoding="utf-8")
+        return 1
+
+    folder = written(tmp_path / "study")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nociomics.cli.run._with_progress", locked)
+    told = nociomics("run", folder.study)
+    assert_clear(told)
+    assert "another run is at work here" in told.err and "`-- --unlock` once" in told.err
+
+
 def test_a_disk_that_is_full_leaves_nothing_half_written(
     tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +343,7 @@ def test_an_unknown_bundle_is_told(tmp_path: Path, nociomics: Command) -> None:
         (["score", "pcss", "questionnaires.csv", "-o", "out.csv"], 'no instrument "pcss". Did you mean "pcs"?'),
         (["score", "pcs", "cytokines.csv", "-o", "out.csv"], "No column is an item of pcs"),
         (["score", "pcs", "nowhere.csv", "-o", "out.csv"], "nowhere.csv"),
+        (["score", "pcs", "long.csv", "-o", "out.csv"], 'long.csv: has no column response. Did you mean "respons"?'),
         (["score", "pcs", "questionnaires.csv", "-o", "out.doc"], "ends in .csv or .parquet"),
         (["biomarkers", "nowhere.csv", "-o", "out.csv"], "nowhere.csv"),
         (["biomarkers", "patients.csv", "-o", "out.csv"], "patients.csv: has no column analyte, value, unit"),
@@ -344,6 +360,7 @@ def test_every_command_tells_what_is_wrong(
     words: list[str], said: str, tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = written(tmp_path)
+    (folder.path / "long.csv").write_text("patient_id,item,respons\nSECRET-001,1,3\n")
     monkeypatch.chdir(folder.path)
     told = nociomics(*words)
     assert_clear(told)
