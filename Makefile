@@ -23,7 +23,7 @@ demo/study.yaml: | setup
 	$(RUN) nociomics simulate demo --patients 600 --seed 1
 
 test: setup ## run the tests
-	$(RUN) pytest -q -n 2
+	$(RUN) pytest -q -n 2 --dist loadscope
 
 check: setup demo/study.yaml ## style, types, import rules, workflow lint: changes no file of ours
 	$(RUN) ruff check .

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# one thread each: two test workers on two cores would otherwise fight, and sums could depend on the machine
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 _ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -312,9 +312,6 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(
     assert [path.name for path in ingested.iterdir()] == ["patients.parquet"], "what was whole before, and no draft"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="polars tells of a full disk by an error of its own, which written_whole lets pass"
-)
 def test_a_file_that_may_not_grow_is_told_as_a_full_disk_is(tmp_path: Path) -> None:
     folder = written(tmp_path / "study")
     words = ("ingest", "tables", "--study", folder.study_json, "--data", folder.path, "--output", tmp_path / "ingested")

@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
 from tests.conftest import shared
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
@@ -82,7 +83,9 @@ def test_prt_understands_both_missing_codes(prt: Path) -> None:
 
 def test_prt_discriminates_as_an_independent_model_of_arm_and_baseline_pain_does(prt: Path) -> None:
     rows = pl.read_parquet(prt / "harmonised" / "target.parquet").drop_nulls("responded")
-    columns = np.column_stack([rows["treatment"] == "prt", rows["treatment"] == "placebo", rows["baseline"]]).astype(float)
+    columns = np.column_stack([rows["treatment"] == "prt", rows["treatment"] == "placebo", rows["baseline"]]).astype(
+        float
+    )
     responded = rows["responded"].to_numpy()
     reference = []
     for seed in range(5):

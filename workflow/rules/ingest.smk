@@ -11,6 +11,8 @@ rule ingest_tables:
         source_files(),
     output:
         ingested_tables(),
+    # a bad table is told before anything else is begun
+    priority: 10
     log:
         f"{LOGS}/ingest_tables.log",
     benchmark:

@@ -12,7 +12,7 @@ from pathlib import Path
 PACKAGE = "nociomics"
 _ABOVE = ("cli", "config", "preparation")  # rooms that put others together: none of them is a stage
 _RULE = re.compile(r"^(?:use rule (?P<base>\w+) as (?P<copy>\w+) with|rule (?P<name>\w+)):$", re.M)
-_SECTION = re.compile(r"^    (\w+):$", re.M)
+_SECTION = re.compile(r"^    (\w+):(?: \d+)?$", re.M)  # `priority: 10` stands on one line
 _STAGE = re.compile(r"nociomics (\w+) ")
 
 

@@ -67,9 +67,9 @@ def require_columns(raw: pl.DataFrame, needed: tuple[str, ...], path: Path) -> N
 def write_frame(frame: pl.DataFrame, output: Path) -> None:
     """Write a table as CSV or Parquet by its suffix, whole or not at all."""
     from nociomics.errors import TableError
-    from nociomics.tables.files import written_whole
+    from nociomics.tables.files import store_parquet, written_whole
 
     if output.suffix not in (".csv", ".parquet"):
         raise TableError(f'{output}: ends in "{output.suffix}"; give a name that ends in .csv or .parquet.')
     with written_whole(output) as draft:
-        frame.write_csv(draft) if output.suffix == ".csv" else frame.write_parquet(draft)
+        frame.write_csv(draft) if output.suffix == ".csv" else store_parquet(frame, draft)

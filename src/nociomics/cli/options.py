@@ -11,7 +11,7 @@ import typer
 from nociomics.errors import StudyError
 
 if TYPE_CHECKING:
-    from nociomics.tables.study import Strict, Study, Target
+    from nociomics.tables.study import Strict, Study
 
 Features = Annotated[Path, typer.Option("--features", help="harmonised/features.parquet")]
 Catalogue = Annotated[Path, typer.Option("--catalogue", help="harmonised/feature_catalogue.parquet")]
@@ -37,13 +37,6 @@ def section(text: str, model: type[Section]) -> Section:
         raise StudyError(
             f"{model.__name__}: {error.error_count()} problems in the JSON given. {_first(error)}"
         ) from None
-
-
-def target_section(text: str) -> Target | None:
-    """Read the target section; ``null`` for a study without one."""
-    from nociomics.tables.study import Target
-
-    return None if text.strip() == "null" else section(text, Target)
 
 
 def study_section(text: str) -> Study:

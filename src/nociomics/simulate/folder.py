@@ -10,7 +10,7 @@ import polars as pl
 
 from nociomics.simulate.cohort import Cohort
 from nociomics.simulate.vcf import write_vcf
-from nociomics.tables.files import write_text, written_whole
+from nociomics.tables.files import store_parquet, write_text, written_whole
 
 _LOG = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def _write_delimited(table: pl.DataFrame, path: Path, separator: str) -> None:
 
 def _write_parquet(table: pl.DataFrame, path: Path) -> None:
     with written_whole(path) as draft:
-        table.write_parquet(draft)
+        store_parquet(table, draft)
 
 
 def _study_text(cohort: Cohort, study: str) -> str:

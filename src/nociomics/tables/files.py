@@ -83,7 +83,17 @@ def write_table(frame: pl.DataFrame, contract: Contract, path: Path) -> None:
     """Check a table's contract and write it as Parquet, whole or not at all."""
     contract.check(frame, str(path))
     with written_whole(path) as draft:
-        frame.write_parquet(draft)
+        store_parquet(frame, draft)
+
+
+def store_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame as Parquet; what the operating system refuses is an `OSError`, as for any other file."""
+    import polars as pl
+
+    try:
+        frame.write_parquet(path)
+    except pl.exceptions.ComputeError as error:  # how polars passes on a full disk
+        raise OSError(str(error).splitlines()[0]) from error
 
 
 def read_json(path: Path) -> Any:
