@@ -11,12 +11,12 @@ rule ingest_tables:
         source_files(),
     output:
         ingested_tables(),
-    # a bad table is told before anything else is begun
-    priority: 10
     log:
         f"{LOGS}/ingest_tables.log",
     benchmark:
         f"{BENCHMARKS}/ingest_tables.tsv"
+    # a bad table is told before anything else is begun
+    priority: 10
     params:
         study=study_without_settings(),
         data=data_root,

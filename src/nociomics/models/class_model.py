@@ -12,6 +12,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
+from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.models.value_model import Training, arms_of
 from nociomics.tables.study import Target
@@ -105,7 +106,7 @@ class ClassModel:
         blocks.columns_ = tuple(blocks._columns())
         self.blocks_ = blocks
         values = blocks.transform(training.features).values
-        self.centre_, self.scale_ = _centre_scale(values)
+        self.centre_, self.scale_ = centre_scale(values)
 
     def _refit(
         self, fusion: _Fusion, best: list[dict[str, Any]], shares: np.ndarray, known: np.ndarray, training: Training
@@ -268,16 +269,8 @@ def _only(encoded: Encoded, modality: str) -> np.ndarray:
     return encoded.values[:, inside]
 
 
-def _centre_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, values, 0).sum(axis=0) / count
-    deviation = np.sqrt((np.where(known, values - centre, 0) ** 2).sum(axis=0) / count)
-    return centre, np.where(deviation > 1e-12, deviation, 1.0)
-
-
 def _standardised(values: np.ndarray) -> np.ndarray:
-    centre, scale = _centre_scale(values)
+    centre, scale = centre_scale(values)
     return np.asarray(np.nan_to_num((values - centre) / scale))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from nociomics.errors import LeakageError, StudyError
+from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings
 
 LOG_MODALITY = "biomarkers"
@@ -267,11 +268,8 @@ def _location_scale(values: np.ndarray, level_of: np.ndarray) -> tuple[dict[str,
         rows = values if level == "" else values[level_of == level]
         if level and len(rows) < 10:
             continue
-        count = (~np.isnan(rows)).sum(axis=0)
-        mean = np.nansum(rows, axis=0) / np.maximum(count, 1)
-        deviation = np.sqrt(np.nansum((rows - mean) ** 2, axis=0) / np.maximum(count, 1))
-        centre[level] = np.where(count > 0, mean, 0.0).tolist()
-        scale[level] = np.where(deviation > 1e-12, deviation, 1.0).tolist()
+        mean, deviation = centre_scale(rows)
+        centre[level], scale[level] = mean.tolist(), deviation.tolist()
     return centre, scale
 
 

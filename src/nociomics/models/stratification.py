@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from nociomics.models.factors import Factors, fit_factors
 from nociomics.models.feature_blocks import FeatureBlocks
 from nociomics.models.people_order import content_order
+from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, StrataSettings
 
 _STRONG = 10.0
@@ -90,7 +91,7 @@ class StratumModel:
         inside = catalogue.filter(_is_input(catalogue) & (pl.col("kind") == "numeric") | _is_within(catalogue))
         self.blocks_ = FeatureBlocks(self.block_settings).fit(features, inside)
         values = self.blocks_.transform(features).values
-        self.centre_, self.scale_ = _centre_scale(values)
+        self.centre_, self.scale_ = centre_scale(values)
         standard = (values - self.centre_) / self.scale_
         measured = ~np.isnan(standard).all(axis=1) if standard.shape[1] else np.zeros(len(standard), dtype=bool)
         self.factors_ = fit_factors(standard[measured], self.settings.factors, self.seed)
@@ -232,14 +233,6 @@ def _is_input(catalogue: pl.DataFrame) -> pl.Expr:
 
 def _is_within(catalogue: pl.DataFrame) -> pl.Expr:
     return pl.col("feature").is_in(catalogue["within"].drop_nulls().unique().to_list())
-
-
-def _centre_scale(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, values, 0).sum(axis=0) / count
-    deviation = np.sqrt((np.where(known, values - centre, 0) ** 2).sum(axis=0) / count)
-    return centre, np.where(deviation > 1e-12, deviation, 1.0)
 
 
 def _fit_mixture(scores: np.ndarray, k: int, starts: int, seed: int) -> GaussianMixture:
