@@ -65,7 +65,7 @@ def test_every_way_to_start_plans_the_same_jobs(study: Path, tmp_path: Path) -> 
     failed = {way: told.stderr + told.stdout for way, told in ways.items() if told.returncode}
     assert failed == {}
     counts = {way: job_counts(told.stdout + told.stderr) for way, told in ways.items()}
-    expected = {name: 1 for name in OWN_RULES} | {"compare_out_of_fold": 3, "all": 1}
+    expected = {name: 1 for name in OWN_RULES} | {"compare_out_of_fold": 3, "hold_out_groups": 1, "all": 1}
     assert counts["from the root"] == expected | {"total": sum(expected.values())}
     assert [way for way, count in counts.items() if count != counts["from the root"]] == []
     said = "profiles/default for setting default command line arguments"
@@ -121,7 +121,9 @@ def test_every_rule_has_its_parts_and_one_command(rule: str) -> None:
 
 def test_a_rule_that_varies_another_has_a_log_and_benchmark_of_its_own() -> None:
     varied = {name: text for name, text in RULES.items() if name not in OWN_RULES}
-    assert list(varied) == ["compare_out_of_fold"]
+    assert sorted(varied) == ["compare_out_of_fold", "hold_out_groups"]
+    assert 'f"{LOGS}/hold_out_groups.log"' in varied["hold_out_groups"]
+    assert 'f"{BENCHMARKS}/hold_out_groups.tsv"' in varied["hold_out_groups"]
     assert 'f"{LOGS}/compare_out_of_fold/{{variant}}.log"' in varied["compare_out_of_fold"]
     assert 'f"{BENCHMARKS}/compare_out_of_fold/{{variant}}.tsv"' in varied["compare_out_of_fold"]
 

@@ -20,6 +20,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 BUNDLE = f"{RESULTS}/export/model"
 TABLES = STUDY.tables
 TARGET = STUDY.target
+HAS_GROUPS = TARGET is not None and TARGET.groups is not None
 HAS_TREATMENTS = TARGET is not None and TARGET.treatment is not None
 COMPARATORS = (
     ["treatment_only", "without_treatment", "clinical_only"]

@@ -12,6 +12,7 @@ rule evaluate_response:
         comparators=expand(
             f"{RESULTS}/response/comparators/{{variant}}.parquet", variant=COMPARATORS
         ),
+        held_out=f"{RESULTS}/response/held_out_groups.parquet" if HAS_GROUPS else [],
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
@@ -34,7 +35,10 @@ rule evaluate_response:
             ],
         ),
         target=section("target"),
-        level=STUDY.response.level,
+        held_out=option(
+            "--held-out-groups",
+            *([f"{RESULTS}/response/held_out_groups.parquet"] if HAS_GROUPS else []),
+        ),
         seed=STUDY.seed,
         folder=subpath(output.metrics, parent=True),
         code=code_digest("errors.py", "tables", "evaluate", "cli/evaluate.py"),
@@ -42,13 +46,12 @@ rule evaluate_response:
         r"""
         nociomics evaluate response \
             --out-of-fold {input.out_of_fold:q} \
-            {params.comparators} \
+            {params.comparators} {params.held_out} \
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
             --splits {input.splits:q} \
             --target {params.target:q} \
-            --level {params.level} \
             --seed {params.seed} \
             --output {params.folder:q} \
             &>{log:q}

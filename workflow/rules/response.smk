@@ -17,6 +17,7 @@ rule make_splits:
     output:
         splits=f"{RESULTS}/response/splits.parquet",
         duplicates=f"{RESULTS}/response/duplicates.parquet",
+        group_splits=f"{RESULTS}/response/group_splits.parquet",
     log:
         f"{LOGS}/make_splits.log",
     benchmark:
@@ -38,6 +39,7 @@ rule make_splits:
             --seed {params.seed} \
             --splits {output.splits:q} \
             --duplicates {output.duplicates:q} \
+            --group-splits {output.group_splits:q} \
             &>{log:q}
         """
 
@@ -57,6 +59,7 @@ rule predict_out_of_fold:
         f"{BENCHMARKS}/predict_out_of_fold.tsv"
     params:
         variant="full",
+        skip="",
         target=section("target"),
         blocks=section("blocks"),
         settings=section("response"),
@@ -65,7 +68,7 @@ rule predict_out_of_fold:
     shell:
         r"""
         nociomics response cross-validate \
-            --variant {params.variant:q} \
+            --variant {params.variant:q} {params.skip} \
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
@@ -88,6 +91,22 @@ use rule predict_out_of_fold as compare_out_of_fold with:
         f"{BENCHMARKS}/compare_out_of_fold/{{variant}}.tsv"
     params:
         variant="{variant}",
+
+
+use rule predict_out_of_fold as hold_out_groups with:
+    input:
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        splits=rules.make_splits.output.group_splits,
+    output:
+        f"{RESULTS}/response/held_out_groups.parquet",
+    log:
+        f"{LOGS}/hold_out_groups.log",
+    benchmark:
+        f"{BENCHMARKS}/hold_out_groups.tsv"
+    params:
+        skip="--skip-unlearnable",
 
 
 rule fit_response:

@@ -27,15 +27,16 @@ def response(
     target: TargetJson,
     seed: Seed,
     output: Output,
-    level: Annotated[float, typer.Option(help="level of the prediction intervals")] = 0.9,
     comparator: Annotated[
         list[Path] | None, typer.Option(help="the same of a simpler model; file named after it")
     ] = None,
+    held_out_groups: Annotated[Path | None, typer.Option(help="response/held_out_groups.parquet")] = None,
 ) -> None:
     """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
     import polars as pl
 
     from nociomics.evaluate.arms import arm_table
+    from nociomics.evaluate.held_out import held_out_metric
     from nociomics.evaluate.study_metrics import evaluate_study
     from nociomics.tables.files import read_table, write_json, write_table
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
@@ -56,8 +57,11 @@ def response(
         catalogue=read_table(catalogue, FEATURE_CATALOGUE),
         traits=traits,
     )
+    metrics = dict(found.metrics)
+    if held_out_groups is not None:
+        metrics |= held_out_metric(read_table(held_out_groups, OUT_OF_FOLD), rows, section(target, Target), seed)
     gate = {**found.gate, "performance_passed": found.gate["individual_explanations"]}
-    write_json(found.metrics, output / "metrics.json")
+    write_json(metrics, output / "metrics.json")
     write_json(gate, output / "gate.json")
     write_json({**found.curves, "subgroups": found.subgroups}, output / "curves.json")
     write_table(arm_table(rows), ARMS, output / "arms.parquet")

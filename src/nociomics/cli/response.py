@@ -40,12 +40,14 @@ def splits(
     seed: Seed,
     splits: Splits,
     duplicates: Annotated[Path, typer.Option(help="pairs of ids that are probably one person, to write")],
+    group_splits: Annotated[Path, typer.Option(help="folds that leave one group out at a time, to write")],
     dosages: Annotated[Path | None, typer.Option(help="ingested/dosages.parquet")] = None,
     given: Annotated[Path | None, typer.Option(help="folds fixed by the study")] = None,
 ) -> None:
     """Divide people into folds once, with near-duplicate people kept together."""
     from nociomics.models.settings import SplitSettings
     from nociomics.models.study_splits import given_splits, study_splits
+    from nociomics.models.study_splits import group_splits as leave_one_group_out
     from nociomics.tables.files import read_table, write_table
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
     from nociomics.tables.ingested import DOSAGES
@@ -63,6 +65,7 @@ def splits(
     if given is not None:
         folds = given_splits(given, rows["patient_id"].to_list(), pairs)
     write_table(folds, SPLITS, splits)
+    write_table(leave_one_group_out(rows, folds, pairs), SPLITS, group_splits)
     write_table(pairs, DUPLICATES, duplicates)
 
 
@@ -78,6 +81,9 @@ def cross_validate(
     seed: Seed,
     output: Output,
     variant: Annotated[str, typer.Option(help="full, treatment_only, without_treatment or clinical_only")] = "full",
+    skip_unlearnable: Annotated[
+        bool, typer.Option(help="leave out folds whose training part is too small, instead of stopping")
+    ] = False,
 ) -> None:
     """Predict everybody under every treatment by models that never saw that person."""
     import logging
@@ -97,6 +103,7 @@ def cross_validate(
         section(settings, ResponseSettings),
         seed,
         variant,
+        skip_unlearnable=skip_unlearnable,
     )
     write_table(predicted, OUT_OF_FOLD, output)
     logging.getLogger(__name__).info("%s: %d predictions out of fold", variant, predicted.height)

@@ -23,7 +23,7 @@ def plain_chrom(chrom: str) -> str:
 
 @cache
 def _lengths() -> dict[Build, dict[str, int]]:
-    text = (files("nociomics.ingest") / "contig_lengths.csv").read_text(encoding="utf-8")
+    text = (files("nociomics.knowledge") / "contig_lengths.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     return {build: {row["chrom"]: int(row[build.lower()]) for row in rows} for build in BUILDS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from nociomics.models.value_model import Training, ValueModel
 from nociomics.tables.study import Target
 
 ResponseModel = ValueModel | ClassModel
+
+_LOG = logging.getLogger(__name__)
 
 VARIANTS = {
     "full": "every feature and the treatment",
@@ -117,6 +120,8 @@ def out_of_fold(
     settings: ResponseSettings,
     seed: int,
     variant: str = "full",
+    *,
+    skip_unlearnable: bool = False,
 ) -> pl.DataFrame:
     """Predict everybody under every treatment by models that never saw that person.
 
@@ -128,6 +133,9 @@ def out_of_fold(
         As in `tables.results.SPLITS`.
     variant : str
         A key of `VARIANTS`: the full model, or a simpler one it is compared with.
+    skip_unlearnable : bool
+        Leave out folds whose training part is too small (an arm given at one site only, say), instead of
+        raising; their people get no row.
 
     Returns
     -------
@@ -147,20 +155,33 @@ def out_of_fold(
         )
         outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
         for fold in np.unique(outer):
-            part = _taken(study, np.flatnonzero(outer != fold), inner)
-            _require_every_class(part.rows, study.rows, target)
-            model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
-            held = np.flatnonzero(outer == fold)
+            part, held = _taken(study, np.flatnonzero(outer != fold), inner), np.flatnonzero(outer == fold)
+            try:
+                _require_every_class(part.rows, study.rows, target)
+                model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
+            except StudyError as error:
+                if not skip_unlearnable:
+                    raise
+                _LOG.warning("fold %d of %d people is left out: %s", fold, len(held), error)
+                continue
             predicted = predict_response(model, study.features[held], _baselines(study.rows[held]))
             frame = predicted_frame(study.rows["patient_id"][held], predicted)
             if variant == "treatment_only" and target.kind == "change":
                 frame = _response_shares(frame, part.rows)
             frames.append(frame.with_columns(repeat=pl.lit(repeat, pl.Int64), outer_fold=pl.lit(int(fold), pl.Int64)))
+    if not frames:
+        return _no_predictions()
     ordered = pl.concat(frames).sort("patient_id", "repeat", "treatment")
     if variant == "without_treatment" and target.treatment is not None:
         ordered = _for_every_arm(ordered, training.rows)
     first = ["patient_id", "repeat", "outer_fold", "treatment", "expected", "p_response"]
     return ordered.select(*first, pl.exclude(first))
+
+
+def _no_predictions() -> pl.DataFrame:
+    text, number, whole = pl.String, pl.Float64, pl.Int64
+    first = {"patient_id": text, "repeat": whole, "outer_fold": whole, "treatment": text}
+    return pl.DataFrame(schema={**first, "expected": number, "p_response": number})
 
 
 def predicted_frame(patients: pl.Series, predicted: Predicted) -> pl.DataFrame:

@@ -48,6 +48,33 @@ def study_splits(
     return splits, pairs
 
 
+def group_splits(rows: pl.DataFrame, splits: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Make folds that leave one group of `target.groups`, such as a site, out of training at a time.
+
+    A person enrolled under two ids counts with the group of the smaller id, so that nobody is on both sides.
+
+    Parameters
+    ----------
+    rows, splits, pairs : DataFrame
+        As in `TARGET_ROWS`, `SPLITS` (its first repeat gives the inner folds) and `DUPLICATES`.
+
+    Returns
+    -------
+    DataFrame, one row per person
+        As in `SPLITS` with one repeat; no rows when there are fewer than two groups.
+    """
+    first = person_groups(rows["patient_id"].to_list(), pairs)
+    group_of = dict(rows.select("patient_id", pl.col("group").fill_null("")).iter_rows())
+    own = [group_of[first[patient]] for patient in rows["patient_id"]]
+    place = {group: index for index, group in enumerate(sorted(set(own)))}
+    inner = splits.filter(pl.col("repeat") == pl.col("repeat").min()).select("patient_id", "repeat", "inner_fold")
+    folds = rows.select("patient_id").with_columns(
+        outer_fold=pl.Series([place[group] for group in own], dtype=pl.Int64)
+    )
+    whole = folds.join(inner, on="patient_id", how="left").select("patient_id", "repeat", "outer_fold", "inner_fold")
+    return whole if len(place) > 1 else whole.clear()
+
+
 def given_splits(path: Path, patients: list[str], pairs: pl.DataFrame) -> pl.DataFrame:
     """Read folds that the study fixes, and refuse those that miss people or part one person's two ids.
 

@@ -72,6 +72,7 @@ _COMPARATORS = {
     "uniform": "every treatment equally often",
     "treat_all": "treating everyone",
     "pooled": "all folds pooled",
+    "held_out_groups": "full model, on groups it never saw",
     "usual": "treatment as given",
     "random": "treatment by lot",
     "majority": "the commonest class for everyone",
