@@ -18,7 +18,6 @@ from nociomics.models.settings import BlockSettings, ResponseSettings, SplitSett
 from nociomics.tables.study import Strict, Study
 
 DATA_VARIABLE = "NOCIOMICS_DATA"
-SHOWN_PROFILES = 5
 
 
 class ProfileSettings(Strict):

@@ -45,7 +45,7 @@ def test_a_continuum_is_one_stratum(seed):
     summary = model.summary(features)
     assert summary["evidence"].startswith("none: dimensions, not types")
     assert summary["bic_gain"] < 0
-    assert summary["stability"] == {"jaccard": None, "agreement": None, "k_share": None}
+    assert summary["stability"] == {"jaccard": None, "agreement": None}
 
 
 def test_two_well_separated_types_are_found(two_types):

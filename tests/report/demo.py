@@ -259,7 +259,7 @@ def cohort(**changes: Any) -> CohortReportData:
             "bic_gain": 28.6,
             "evidence": "strong",
             "bic": {"1": 5210.0, "2": 5188.2, "3": 5181.4, "4": 5193.0},
-            "stability": {"jaccard": {"S1": 0.82, "S2": 0.77, "S3": 0.58}, "agreement": 0.71, "k_share": None},
+            "stability": {"jaccard": {"S1": 0.82, "S2": 0.77, "S3": 0.58}, "agreement": 0.71},
             "site_cramers_v": 0.07,
         },
         assignments=assigned,

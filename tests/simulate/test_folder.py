@@ -102,7 +102,8 @@ def test_tables_read_back_as_they_were(study: Path, cohort: Cohort) -> None:
 
 @given(st.text(min_size=1, max_size=20).filter(lambda name: not set(name) & set("/\0")))
 def test_any_folder_name_gives_a_valid_study_name(name: str) -> None:
-    Study.model_validate({"study": study_name(Path("/studies") / name), "tables": {"patients": "p.csv"}})
+    cleaned = study_name(Path("/studies") / name)
+    assert Study.model_validate({"study": cleaned, "tables": {"patients": "p.csv"}}).study == cleaned
 
 
 def test_a_folder_that_cannot_be_made_is_named(cohort: Cohort, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ class StratumModel:
 
     def _stability(self, scores: np.ndarray) -> dict[str, Any]:
         if self.k_ == 1 or self.mixture_ is None or self.settings.bootstraps == 0:
-            return {"jaccard": None, "agreement": None, "k_share": None}
+            return {"jaccard": None, "agreement": None}
         labels = self.mixture_.membership(scores).argmax(axis=1)
         rng = np.random.default_rng([self.seed, 7])
         overlaps, agreements = [], []
@@ -180,7 +180,7 @@ class StratumModel:
             agreements.append(adjusted_rand_score(labels, again))
         means = np.mean(overlaps, axis=0)
         jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(means)}
-        return {"jaccard": jaccard, "agreement": float(np.mean(agreements)), "k_share": None}
+        return {"jaccard": jaccard, "agreement": float(np.mean(agreements))}
 
     def _sizes(self, features: pl.DataFrame) -> dict[str, int]:
         counts = self.assign(features).drop_nulls("stratum")["stratum"].value_counts().sort("stratum")
