@@ -8,12 +8,12 @@ RUN pip install --no-cache-dir uv==0.13.8
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1
 WORKDIR /app
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-default-groups --no-install-project
+RUN uv sync --frozen --no-default-groups --extra genetics --no-install-project
 COPY src ./src
 COPY workflow ./workflow
 COPY config ./config
 COPY profiles ./profiles
-RUN uv sync --frozen --no-default-groups --no-editable
+RUN uv sync --frozen --no-default-groups --extra genetics --no-editable
 
 FROM python:3.11-slim-bookworm
 # libgomp: XGBoost and scikit-learn compute in parallel with it.

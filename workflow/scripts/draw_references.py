@@ -32,7 +32,7 @@ from nociomics.tables.study import (
     Tables,
     TableSource,
     Target,
-    YearsBetween,
+    TimeBetween,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,7 +143,7 @@ _PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`tables`", "tables.", Tables),
     ("One table", "tables.<table>.", TableSource),
     ("`samples` of a table", "tables.<table>.samples.", SampleMap),
-    ("`derive` of a table", "tables.<table>.derive.<new column>.", YearsBetween),
+    ("`derive` of a table", "tables.<table>.derive.<new column>.", TimeBetween),
     ("A block: all keys of a table, and", "tables.blocks.", BlockSource),
     ("`target`", "target.", Target),
     ("`target.response`: exactly one of", "target.response.", ResponseRule),

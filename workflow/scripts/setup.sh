@@ -35,13 +35,13 @@ export UV_PROJECT_ENVIRONMENT=.venv
 [ -x .venv/bin/python ] || "$uv" venv --quiet --allow-existing --python "$python" .venv
 
 if [ "$UV_DEFAULT_INDEX" = https://pypi.org/simple ]; then
-    "$uv" sync --frozen || fail "the environment could not be made: see uv's words above. Nothing else was changed."
+    "$uv" sync --frozen --extra genetics --extra interchange || fail "the environment could not be made: see uv's words above. Nothing else was changed."
     exit 0
 fi
 
 # The lock names PyPI's own addresses. From another index the same versions are taken and checked by the lock's sums.
 if [ ! .venv/locked -nt uv.lock ]; then
-    "$uv" export --quiet --frozen --no-emit-project >.venv/locked.txt
+    "$uv" export --quiet --frozen --extra genetics --extra interchange --no-emit-project >.venv/locked.txt
     "$uv" pip sync --python .venv/bin/python --require-hashes .venv/locked.txt ||
         fail "your package index lacks a locked file: see uv's words above."
     "$uv" pip install --python .venv/bin/python --no-deps --editable .

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from nociomics.errors import TableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nociomics.tables.finding import Finding
 
+BASELINE = "baseline"
+ID = "patient_id"
 Kind = Literal["numeric", "binary", "category"]
 CATALOGUE_SCHEMA = {
     "feature": pl.String,
@@ -89,3 +93,17 @@ def unique_names(names: Iterable[str]) -> list[str]:
         taken.add(candidate)
         found.append(candidate)
     return found
+
+
+def typed(kind: Kind, column: str) -> pl.Expr:
+    """Cast a column to what its kind is stored as."""
+    return pl.col(column).cast(pl.String if kind == "category" else pl.Float64)
+
+
+def wide_by_person(rows: pl.DataFrame, value: str, names: list[str], table: str) -> pl.DataFrame:
+    """One row per person, one column per feature; a repeated cell is an error, not a choice."""
+    repeated = rows.height - rows.select(ID, "feature").n_unique()
+    if repeated:
+        raise TableError(f"{table}: {repeated} rows repeat a person and feature. Keep one row each.")
+    wide = rows.pivot(on="feature", on_columns=names, index=ID, values=value, aggregate_function="first")
+    return wide.with_columns(pl.col(names).cast(pl.Float64))

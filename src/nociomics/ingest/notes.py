@@ -26,6 +26,18 @@ class Notes:
     def __init__(self, table: str) -> None:
         self.table = table
         self.findings: list[Finding] = []
+        self.origins: list[dict[str, str | None]] = []
+        self.readings: list[dict[str, str | int | None]] = []
+
+    def came_from(self, table: str, name: str, file: str, column: str | None = None) -> None:
+        """Note where a part of a contract table came from: one row of `ORIGINS`."""
+        self.origins.append({"table": table, "name": name, "file": file, "column": column})
+
+    def step(self, file: str | None, step: str, rows_in: int, rows_out: int, rule: str) -> None:
+        """Note what was done to the rows of a table, and why: one row of `READINGS`."""
+        self.readings.append(
+            {"table": self.table, "file": file, "step": step, "rows_in": rows_in, "rows_out": rows_out, "rule": rule}
+        )
 
     def add(self, severity: Severity, message: str, *, column: str | None = None, count: int = 0) -> None:
         """Note one finding."""

@@ -16,10 +16,9 @@ from nociomics.ingest.notes import FILE, HIDDEN, ROW, Notes, Severity, listed, p
 from nociomics.ingest.people import ID, has_id, without_empty_ids
 from nociomics.ingest.samples import joined_to_people
 from nociomics.ingest.values import parsed_times
-from nociomics.tables.study import TableSource, YearsBetween
+from nociomics.tables.study import TableSource, TimeBetween
 
 BASELINE = "baseline"
-_DAYS_PER_YEAR = 365.25
 
 
 def read_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:
@@ -199,8 +198,8 @@ def _mapped_values(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl
     return frame
 
 
-def _years(frame: pl.DataFrame, name: str, ends: YearsBetween, source: TableSource, notes: Notes) -> pl.Series | None:
-    columns = [source.columns.get(end, end) for end in (ends.years_from, ends.years_to)]
+def _years(frame: pl.DataFrame, name: str, ends: TimeBetween, source: TableSource, notes: Notes) -> pl.Series | None:
+    columns = [source.columns.get(end, end) for end in ends.ends]
     _note_unknown([end for end in columns if end not in frame.columns], frame.columns, frame, notes, "derive", "fatal")
     if any(end not in frame.columns for end in columns):
         return None
@@ -208,7 +207,7 @@ def _years(frame: pl.DataFrame, name: str, ends: YearsBetween, source: TableSour
         wrong = frame[end].is_not_null() & parsed_times(frame[end]).is_null()
         notes.rows("fatal", frame, wrong, "are not dates (write 2026-01-31), so no years follow.", column=end)
     days = (parsed_times(frame[columns[1]]) - parsed_times(frame[columns[0]])).dt.total_days()
-    return (days / _DAYS_PER_YEAR).round(3).cast(pl.String).alias(name)
+    return (days / ends.days_per_unit).round(3).cast(pl.String).alias(name)
 
 
 def _widened(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl.DataFrame:

@@ -28,6 +28,8 @@ FEATURE_CATALOGUE = Contract(
         Column("within", null=True, meaning="category feature within which its values are comparable"),
         Column("low", "number", null=True, meaning="smallest value that is possible, in its unit"),
         Column("high", "number", null=True, meaning="largest value that is possible, in its unit"),
+        Column("source_file", null=True, required=False, meaning="files that it came from, joined by a semicolon"),
+        Column("source_column", null=True, required=False, meaning="columns of these files"),
     ),
     key=("feature",),
     row="one feature",

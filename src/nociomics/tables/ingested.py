@@ -109,6 +109,8 @@ BIOMARKERS = Contract(
         Column("plate", null=True),
         Column("specimen", null=True),
         Column("collected_at", null=True),
+        Column("standard", null=True, required=False, meaning="WHO standard that an IU value refers to"),
+        Column("minutes_since_waking", "number", null=True, required=False),
     ),
     row="one measurement",
 )
@@ -121,6 +123,7 @@ RESPONSES = Contract(
         Column("instrument", meaning="id of knowledge/instruments"),
         Column("item", meaning="item id of the instrument file"),
         Column("response", "number", null=True, meaning="on the item's own range, before any reversal"),
+        Column("answered_at", "time", null=True, required=False),
     ),
     key=("patient_id", "visit", "instrument", "item"),
     row="one answer",
@@ -144,6 +147,47 @@ TREATMENTS = Contract(
     key=("patient_id",),
     open=True,
     row="one treated person",
+)
+
+TREATMENT_HISTORY = Contract(
+    "treatment_history",
+    (
+        _ID,
+        Column("drug", meaning="as written, in lower case"),
+        Column("dose", "number", null=True),
+        Column("dose_unit", null=True),
+        Column("route", null=True),
+        Column("started_at", "time", null=True),
+        Column("stopped_at", "time", null=True),
+        Column("response", null=True, allowed=("none", "partial", "good"), meaning="what it did for the pain"),
+        Column("adverse_event", null=True, meaning="as written"),
+        Column("stopped_for_harm", "boolean", null=True),
+    ),
+    row="one earlier or present treatment of one person",
+)
+
+ORIGINS = Contract(
+    "origins",
+    (
+        Column("table", meaning="contract table, or block_<name>"),
+        Column("name", meaning="column, item (pcs/1), analyte, gene or variant of that table; * for all of them"),
+        Column("file", meaning="as the study writes it"),
+        Column("column", null=True, meaning="column of the file; null where names and file columns are the same"),
+    ),
+    row="where one part of a contract table came from",
+)
+
+READINGS = Contract(
+    "readings",
+    (
+        Column("table"),
+        Column("file", null=True),
+        Column("step", meaning="what was done: read, matched, left out, combined, converted"),
+        Column("rows_in", "integer", low=0),
+        Column("rows_out", "integer", low=0),
+        Column("rule", meaning="why, in words"),
+    ),
+    row="one step of reading one table",
 )
 
 OUTCOMES = Contract(

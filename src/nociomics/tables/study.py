@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Scalar = str | int | float | bool
 
@@ -36,11 +36,30 @@ class SampleMap(Strict):
     keep: dict[str, str] = Field({}, description="further columns to carry over: their name -> ours")
 
 
-class YearsBetween(Strict):
-    """An age or a duration from two date columns of the same table."""
+class TimeBetween(Strict):
+    """An age or a duration from two date columns of the same table: in years or in months."""
 
-    years_from: str = Field(description="column with the earlier date")
-    years_to: str = Field(description="column with the later date")
+    years_from: str | None = Field(None, description="column with the earlier date; the result is in years")
+    years_to: str | None = Field(None, description="column with the later date")
+    months_from: str | None = Field(None, description="column with the earlier date; the result is in months")
+    months_to: str | None = Field(None, description="column with the later date")
+
+    @model_validator(mode="after")
+    def _one_pair(self) -> TimeBetween:
+        years, months = (self.years_from, self.years_to), (self.months_from, self.months_to)
+        if sorted([years.count(None), months.count(None)]) != [0, 2]:
+            raise ValueError("give years_from and years_to, or months_from and months_to")
+        return self
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Columns of the earlier and the later date."""
+        return (self.years_from or self.months_from or "", self.years_to or self.months_to or "")
+
+    @property
+    def days_per_unit(self) -> float:
+        """Days of a year or of a month."""
+        return 365.25 if self.years_from else 365.25 / 12
 
 
 class TableSource(Strict):
@@ -56,29 +75,60 @@ class TableSource(Strict):
     layout: Literal["long", "wide"] | None = Field(None, description="found out when left out")
     sheet: str | None = Field(None, description="sheet of an Excel file; the first when left out")
     delimiter: str | None = Field(None, description="found out when left out")
+    decimal: Literal[".", ","] | None = Field(
+        None, description="decimal mark; found out when left out, and refused where 1,234 could be either"
+    )
+    as_text: list[str] = Field([], description="after renaming, columns that are labels though they look like numbers")
+    visits: dict[str, str] = Field({}, description="their visit -> ours; only baseline becomes features")
     unit: str | dict[str, str] | None = Field(None, description="unit of all values, or column -> unit")
     names_from: list[str] = Field([], description="long to wide: the columns whose values name the new column")
     values_from: str | None = Field(None, description="long to wide: the column that holds the value")
     samples: Annotated[SampleMap | None, BeforeValidator(_path_or_mapping)] = Field(
         None, description="maps samples to people (expression: also their batch)"
     )
-    derive: dict[str, YearsBetween] = Field({}, description="new column -> years between two date columns")
+    derive: dict[str, TimeBetween] = Field({}, description="new column -> years or months between two date columns")
     label: dict[str, str] = Field({}, description="new column -> one text for all rows of this file, such as a cohort")
     measured_at: str | dict[str, str] = Field(
         "baseline", description="when it was measured: one word for all columns, or column (or pattern*) -> word"
     )
-    transform: Literal["none", "log2", "log10", "log1p"] = Field("none", description="of a block's or outcome's values")
+    transform: Literal["none", "log2", "log10", "log1p", "m_value", "clr"] = Field(
+        "none",
+        description="of a block's or outcome's values; m_value: methylation beta to M; clr: centred log-ratio",
+    )
+    lod_from: str | None = Field(
+        None, description="long block: column with the limit of detection, in the values' own unit"
+    )
     within: str | None = Field(
         None, description="column of patients: values are only comparable within it and are standardised within it"
     )
     values: Literal["counts", "tpm", "log2"] = Field("counts", description="what an expression table holds")
+    normalise: Literal["log_cpm", "tmm"] = Field(
+        "log_cpm", description="of expression counts; tmm needs reference:, so that nobody's values depend on others"
+    )
+    reference: str | None = Field(None, description="expression: table gene, count of the fixed reference for tmm")
     build: Literal["auto", "GRCh37", "GRCh38"] = Field("auto", description="genome build of a genotype file")
+    variants: Literal["auto", "all", "none"] | str = Field(
+        "auto",
+        description="which variants of a genotype file become features: all, none, the path of a list of variants, or "
+        "auto: all of a small file, else the known pain variants",
+    )
 
 
 class BlockSource(TableSource):
     """A further numeric block, such as proteins or methylation."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its modality in every result")
+
+
+class PolygenicScoreSource(Strict):
+    """A file of weights in the PGS Catalog's layout; becomes one feature per person."""
+
+    path: str = Field(description="relative to data_root")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the feature is pgs_<name>")
+    build: Literal["auto", "GRCh37", "GRCh38"] = Field("auto", description="genome build of its positions")
+    min_coverage: float = Field(
+        0.9, gt=0, le=1, description="share of the weights that a person's genotypes must cover"
+    )
 
 
 Sources = Annotated[list[TableSource], BeforeValidator(_list_of_sources)]
@@ -89,12 +139,14 @@ class Tables(Strict):
     """Every table of a study; all are optional but patients."""
 
     patients: Sources = Field(min_length=1, description="one row per person")
-    genotype: Sources = Field([], description="VCF or dosage table")
+    genotype: Sources = Field([], description="VCF, BCF, PLINK 1 or 2, or a table of dosages")
+    polygenic_scores: list[PolygenicScoreSource] = Field([], description="weight files, applied to genotype")
     diplotypes: Sources = Field([], description="star alleles called elsewhere")
     expression: Sources = Field([], description="counts, TPM or log2 values per gene")
     biomarkers: Sources = Field([], description="cytokines, hormones and other analytes")
     questionnaires: Sources = Field([], description="items or scores")
     treatments: Sources = Field([], description="arm per person")
+    treatment_history: Sources = Field([], description="earlier treatments: drug, dose, dates, response, harm")
     outcomes: Sources = Field([], description="one column per outcome")
     blocks: Blocks = Field([], description="further numeric blocks")
 
@@ -125,6 +177,8 @@ class Inclusion(Strict):
     at_least: float | None = None
     at_most: float | None = None
     one_of: list[str] | None = None
+    none_of: list[str] | None = Field(None, description="these values are left out; a missing value too")
+    family: list[str] | None = Field(None, description="codes that a code must be or lie below: MG30 takes MG30.01")
 
 
 class Study(Strict):

@@ -1,0 +1,1 @@
+"""Hand harmonised tables to other tools, and read them back the same."""

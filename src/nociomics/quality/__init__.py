@@ -1,0 +1,1 @@
+"""Figures on how good the data are: pure functions over contract tables; nothing here changes a value."""
