@@ -1,4 +1,4 @@
-"""One file per job. Each has
+"""Say what a job is: one file per job, and each has the names below.
 
 ``MAKE(folder)``
     Writes the invented input into an empty folder, once.

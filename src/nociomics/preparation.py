@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nociomics.tables.study import Study
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from nociomics.harmonise.feature import Part
     from nociomics.tables.finding import Finding
 
 _LOG = logging.getLogger(__name__)
@@ -23,15 +25,20 @@ _CONTRACT_TABLES = (
     "dosages",
     "variants",
     "pharmacogene_genotypes",
+    "genotype_people",
+    "score_weights",
     "diplotypes",
     "expression",
     "expression_samples",
+    "expression_reference",
     "biomarkers",
     "responses",
     "scores",
     "treatments",
+    "treatment_history",
     "outcomes",
     "flow",
+    "origins",
 )
 
 
@@ -68,7 +75,9 @@ def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame
     return call_pharmacogenes(genotypes, diplotypes, tables["patients"]["patient_id"].to_list())
 
 
-def prepare(tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFrame | None) -> Prepared:
+def prepare(
+    tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFrame | None, stores: Path | None = None
+) -> Prepared:
     """Score, convert and lay out every table of a study.
 
     Parameters
@@ -79,6 +88,8 @@ def prepare(tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFram
         The study.
     calls : DataFrame, optional
         From `call_study_pharmacogenes`.
+    stores : Path, optional
+        Folder of the converted genotype files; needed by a study with polygenic scores.
     """
     from nociomics.harmonise.features import build_features
     from nociomics.harmonise.units import convert_biomarkers, suspect_units
@@ -106,6 +117,8 @@ def prepare(tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFram
         pgx=None if calls is None else pharmacogene_features(calls, tables.get("pharmacogene_genotypes")),
         blocks=_blocks(tables, study),
         expression_within=_expression_within(study) or ("expression_batch" if batches else None),
+        origins=tables.get("origins"),
+        further=[*_history(tables), *_polygenic_scores(tables, study, stores)],
     )
     target, flow = _target(tables, features, study)
     _LOG.info(
@@ -127,12 +140,43 @@ def _scores(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
     return pl.concat([scored, tables["scores"].select(columns)], how="vertical_relaxed")
 
 
+def _history(tables: Mapping[str, pl.DataFrame]) -> list[Part]:
+    from nociomics.harmonise.history_features import history_features
+
+    history = tables.get("treatment_history")
+    return [] if history is None else [history_features(history, tables.get("treatments"))]
+
+
+def _polygenic_scores(tables: Mapping[str, pl.DataFrame], study: Study, stores: Path | None) -> list[Part]:
+    import polars as pl
+
+    from nociomics.errors import TableError
+    from nociomics.harmonise.polygenic_scores import GenotypedPeople, polygenic_score
+    from nociomics.tables.genotype_store import GenotypeStore
+
+    weights, people = tables.get("score_weights"), tables.get("genotype_people")
+    if weights is None or people is None:
+        return []
+    if stores is None:
+        raise TableError("polygenic_scores: need the converted genotype files, and their folder was not given.")
+    genotyped = []
+    for (name,), rows in people.group_by("store", maintain_order=True):
+        store = GenotypeStore(stores / str(name))
+        genotyped.append(GenotypedPeople(store, rows.select("patient_id", "sample"), store.manifest.get("reference")))
+    if not genotyped:
+        return []
+    scores = study.tables.polygenic_scores
+    rows_of = {score.name: weights.filter(pl.col("score") == score.name) for score in scores}
+    return [polygenic_score(genotyped, rows_of[score.name], score.name, score.min_coverage).part for score in scores]
+
+
 def _log_expression(tables: Mapping[str, pl.DataFrame], study: Study) -> pl.DataFrame | None:
     from nociomics.harmonise.expression import log_expression
 
     if "expression" not in tables:
         return None
-    return log_expression(tables["expression"], study.tables.expression[0].values)
+    source = study.tables.expression[0]
+    return log_expression(tables["expression"], source.values, source.normalise, tables.get("expression_reference"))
 
 
 def _expression_within(study: Study) -> str | None:
@@ -172,22 +216,40 @@ def read_ingested(folder: Path, study: Study) -> dict[str, pl.DataFrame]:
     from nociomics.tables import ingested
     from nociomics.tables.files import read_table
     from nociomics.tables.harmonised import COHORT_FLOW
+    from nociomics.tables.polygenic import SCORE_WEIGHTS
 
-    made = {"patients": ["patients", "covariates"], "genotype": ["dosages", "variants", "pharmacogene_genotypes"]}
-    made |= {"expression": ["expression", "expression_samples"], "questionnaires": ["responses", "scores"]}
+    genotype = ["dosages", "variants", "pharmacogene_genotypes", "genotype_people"]
+    tmm = ["expression_reference"] if any(source.normalise == "tmm" for source in study.tables.expression) else []
+    made = {"patients": ["patients", "covariates"], "genotype": genotype, "polygenic_scores": ["score_weights"]}
+    made |= {"expression": ["expression", "expression_samples", *tmm], "questionnaires": ["responses", "scores"]}
     named = [name for name in type(study.tables).model_fields if name != "blocks" and getattr(study.tables, name)]
     tables = {
-        table: read_table(folder / f"{table}.parquet", getattr(ingested, table.upper()))
+        table: read_table(folder / f"{table}.parquet", getattr(ingested, table.upper(), SCORE_WEIGHTS))
         for name in named
         for table in made.get(name, [name])
     }
     for block in study.tables.blocks:
         name = f"{_BLOCK}{block.name}"
         tables[name] = read_table(folder / f"{name}.parquet", ingested.BLOCK)
-    return {**tables, "flow": read_table(folder / "flow.parquet", COHORT_FLOW)}
+    origins = read_table(folder / "origins.parquet", ingested.ORIGINS)
+    return {**tables, "origins": origins, "flow": read_table(folder / "flow.parquet", COHORT_FLOW)}
 
 
-def read_new_people(study: Study, folder: Path) -> Prepared:
+def variants_of(schema: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the variants that a model uses, by the schema of its bundle.
+
+    Examples
+    --------
+    >>> variants_of([{"feature": "snp_rs1", "modality": "genotype"}, {"feature": "age", "modality": "clinical"}])
+    ['rs1']
+    """
+    from nociomics.harmonise.variant_features import PREFIX
+
+    names = [entry["feature"] for entry in schema if entry["modality"] == "genotype"]
+    return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+
+
+def read_new_people(study: Study, folder: Path, wanted_variants: Sequence[str] | None = None) -> Prepared:
     """Read and prepare new patients for prediction; they need no treatments and no outcomes.
 
     Parameters
@@ -196,6 +258,9 @@ def read_new_people(study: Study, folder: Path) -> Prepared:
         Names the new patients' tables.
     folder : Path
         What their paths are relative to.
+    wanted_variants : sequence of str, optional
+        Variants that the model was trained with (``Bundle.schema``). Exactly these are read, so that the size of the
+        new file cannot change what becomes a feature.
 
     Raises
     ------
@@ -205,12 +270,12 @@ def read_new_people(study: Study, folder: Path) -> Prepared:
     from nociomics.ingest.study_tables import read_study, require_sound
 
     asked = study.model_copy(update={"target": None, "data_root": None})
-    read = read_study(asked, folder, for_prediction=True)
-    require_sound(read.findings)
-    named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
-    tables = {name: frame for name, frame in named.items() if frame is not None}
-    tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
-    prepared = prepare(tables, asked, call_study_pharmacogenes(tables))
-    return Prepared(
-        prepared.features, prepared.catalogue, prepared.target, prepared.flow, [*read.findings, *prepared.findings]
-    )
+    with tempfile.TemporaryDirectory(prefix="nociomics-genotypes-") as temporary:
+        stores = Path(temporary)
+        read = read_study(asked, folder, for_prediction=True, stores=stores, wanted_variants=wanted_variants)
+        require_sound(read.findings)
+        named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
+        tables = {name: frame for name, frame in named.items() if frame is not None}
+        tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
+        prepared = prepare(tables, asked, call_study_pharmacogenes(tables), stores)
+    return replace(prepared, findings=[*read.findings, *prepared.findings])

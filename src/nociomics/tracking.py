@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from nociomics.errors import NociomicsError
-from nociomics.tables.files import written_whole
+from nociomics.tables.files import read_table, written_whole
+from nociomics.tables.finding import FINDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ _INTERVAL = {"value": "", "lower": "_ci_low", "upper": "_ci_high"}
 _LONGEST_TAG = 5000  # MLflow keeps 8000 characters of a tag and drops the rest without a word
 _SHOWN_DIGEST = 12  # MLflow takes 36 at most; the whole digest is a tag beside it
 _CHAMPION = "champion"
+_SEVERITIES = ("fatal", "warning", "info")
 
 _SETTINGS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -86,6 +89,11 @@ class StudyRun:
         Further tags.
     artifacts : Path, optional
         Folder of the artifacts of a new experiment. Default: beside a SQLite store, else as the server says.
+    findings : Path, optional
+        ``quality/findings.parquet``: stored as ``quality/findings.csv``, which the browser shows, and counted by
+        severity in ``data_quality/fatal``, ``data_quality/warning`` and ``data_quality/info``.
+    quality_report : Path, optional
+        The data-quality page, stored as ``quality/report.html``.
     """
 
     study: str
@@ -103,6 +111,8 @@ class StudyRun:
     requirements: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     artifacts: Path | None = None
+    findings: Path | None = None
+    quality_report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,7 @@ def log_study(run: StudyRun, uri: str) -> TrackedRun:
             _log_files(mlflow, run)
             model = _log_model(mlflow, run)
             mlflow.log_metrics(numbers, model_id=model.model_id if model else None)
+            _log_quality(mlflow, run)
         tracked = _register(mlflow, run, model, TrackedRun(active.info.run_id, experiment_id))
     _log.info("logged run %s of %s: %d numbers, %d null", tracked.run_id, run.study, len(numbers), len(absent))
     return tracked
@@ -453,6 +464,38 @@ def _log_files(mlflow: ModuleType, run: StudyRun) -> None:
             page = Path(folder) / "report.html"
             page.write_bytes(run.report.read_bytes())
             mlflow.log_artifact(str(page))
+
+
+def _log_quality(mlflow: ModuleType, run: StudyRun) -> None:
+    """Log what was found about the data: how much, and every finding."""
+    with tempfile.TemporaryDirectory() as folder:
+        if run.findings is not None:
+            findings = read_table(run.findings, FINDINGS)
+            mlflow.log_metrics(finding_counts(findings))
+            table = Path(folder) / "findings.csv"
+            findings.write_csv(table)
+            mlflow.log_artifact(str(table), "quality")
+        if run.quality_report is not None:
+            page = Path(folder) / "report.html"
+            page.write_bytes(run.quality_report.read_bytes())
+            mlflow.log_artifact(str(page), "quality")
+
+
+def finding_counts(findings: pl.DataFrame) -> dict[str, float]:
+    """Count findings by severity, under the names that MLflow shows.
+
+    Parameters
+    ----------
+    findings : DataFrame
+        As in `FINDINGS`.
+
+    Returns
+    -------
+    dict of str to float
+        A severity that did not occur is 0, so that runs can be compared.
+    """
+    found = findings["severity"].to_list()
+    return {f"data_quality/{severity}": float(found.count(severity)) for severity in _SEVERITIES}
 
 
 def _log_model(mlflow: ModuleType, run: StudyRun) -> Any:

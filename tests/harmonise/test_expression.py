@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nociomics.errors import TableError
@@ -47,3 +47,13 @@ def test_no_person_changes_another(counts):
     other = alone.with_columns(patient_id=pl.lit("b"), G0=pl.lit(7, dtype=pl.Int64))
     together = log_expression(pl.concat([alone, other]), "counts")
     assert together.head(1).equals(log_expression(alone, "counts"))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_large_counts_and_many_genes_change_nobody_else(people, seed):
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 3_000_000, (people, 700)).astype(np.float32)
+    genes = {f"G{number}": column for number, column in enumerate(counts.T)}
+    table = pl.DataFrame({"patient_id": [f"p{row}" for row in range(people)], **genes})
+    assert log_expression(table, "counts").head(1).equals(log_expression(table.head(1), "counts"))

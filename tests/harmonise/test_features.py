@@ -122,7 +122,7 @@ def test_tables_keep_their_contracts_and_the_order_of_people(built):
         ("bdi_total", "questionnaires", "bdi_ii", "score", "numeric", 42.0),
         ("dn4_total", "questionnaires", "dn4", "score", "numeric", 10.0),
         ("eq_5d_5l_lss", "questionnaires", "eq_5d_5l", "score", "numeric", 10.0),
-        ("il6_pg_per_ml", "biomarkers", "il6", "pg/mL", "numeric", 4.0),
+        ("il6_pg_per_ml", "biomarkers", "il6", "pg/mL", "numeric", 5.0),
         ("il6_below_lod", "biomarkers", "il6", "0/1", "binary", 0.0),
         ("crp_mg_per_l", "biomarkers", "crp", "mg/L", "numeric", 3.0),
         ("expression_TNF", "expression", "TNF", "log2", "numeric", 1.0),

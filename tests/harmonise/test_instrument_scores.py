@@ -9,16 +9,24 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from nociomics.errors import NociomicsError, TableError
-from nociomics.harmonise.instrument_scores import score_instrument, score_responses, score_scale, score_table
+from nociomics.harmonise.instrument_scores import (
+    failing_examples,
+    require_examples,
+    score_instrument,
+    score_responses,
+    score_scale,
+    score_table,
+    without_value_set,
+)
 from nociomics.knowledge.instrument import Instrument, load_instruments
 
 ALL = load_instruments()
 EXAMPLES = [(instrument, example) for instrument in ALL.values() for example in instrument.examples]
 
 
-def raw_answers(answers: dict[str, str | None], patient: str = "P1") -> pl.DataFrame:
+def raw_answers(answers: dict[str, str | None], patient: str | None = "P1") -> pl.DataFrame:
     columns = {"patient_id": patient, "item": list(answers), "response": list(answers.values())}
-    return pl.DataFrame(columns, schema_overrides={"response": pl.String})
+    return pl.DataFrame(columns, schema_overrides={"response": pl.String, "patient_id": pl.String})
 
 
 def by_scale(scores: pl.DataFrame) -> dict[str, dict]:
@@ -123,10 +131,52 @@ def test_points_out_of_range_are_refused_never_clipped(response):
         score_instrument(rows, ALL["pcs"])
 
 
-def test_an_answer_given_twice_is_refused():
-    twice = pl.concat([raw_answers({"1": "2"}), raw_answers({"1": "3"})])
-    with pytest.raises(TableError, match="repeat a patient, visit and item"):
-        score_table(twice, ALL["pcs"])
+def test_two_answers_to_one_item_are_refused_and_a_mere_repetition_is_dropped():
+    one = raw_answers({"1": "2", "2": "3"})
+    with pytest.raises(TableError, match=r"1 rows \(first: row 3\) answer differently"):
+        score_table(pl.concat([one, raw_answers({"1": "3"})]), ALL["pcs"])
+    scores, findings = score_table(pl.concat([one, raw_answers({"1": "2.0"})]), ALL["pcs"])
+    assert by_scale(scores)["total"]["n_valid"] == 2
+    assert [(finding.severity, finding.count) for finding in findings] == [("warning", 1)]
+
+
+def test_every_problem_of_a_long_table_is_told_at_once_in_a_line_of_its_own():
+    rows = pl.concat([raw_answers({"1": "77", "2": "3"}), raw_answers({"2": "4"}), raw_answers({"3": "1"}, None)])
+    with pytest.raises(TableError) as refused:
+        score_table(rows, ALL["pcs"])
+    lines = str(refused.value).splitlines()
+    assert [
+        word in line for word, line in zip(("patient_id", 'item "1"', "differently", "Nothing"), lines, strict=True)
+    ]
+    assert len(lines) == 4
+
+
+def test_points_given_twice_are_refused():
+    rows = responses_of(ALL["pcs"], [1.0] * 13)
+    with pytest.raises(TableError, match="13 rows repeat a patient, visit and item"):
+        score_instrument(pl.concat([rows, rows]), ALL["pcs"])
+
+
+def test_an_index_that_lacks_its_value_set_is_told():
+    answered = responses_of(ALL["eq_5d_5l"], [1.0] * 5 + [80.0])
+    told = without_value_set(score_responses(answered, ALL))
+    assert [(finding.severity, finding.count) for finding in told] == [("warning", 1)]
+    assert "value_set" in told[0].message and "England" in told[0].message
+    assert without_value_set(score_responses(answered, ALL, "England")) == []
+    assert without_value_set(score_responses(responses_of(ALL["peg"], [1.0] * 3), ALL)) == []
+
+
+def test_a_file_whose_own_example_does_not_come_out_is_refused():
+    assert failing_examples(ALL["cpaq_20"]) == []
+    wrong = ALL["pcs"].examples[0].model_copy(update={"expect": {"total": 25.0}, "bands": {"total": "high"}})
+    broken = ALL["pcs"].model_copy(update={"examples": (wrong,)})
+    assert failing_examples(broken) == ["pcs-1: total", "pcs-1: band of total"]
+    with pytest.raises(NociomicsError, match="pcs-1: total"):
+        require_examples(broken)
+
+
+def test_there_are_66_worked_examples():
+    assert len(EXAMPLES) == 66
 
 
 def test_a_table_of_another_questionnaire_is_refused_and_strangers_are_counted():
@@ -207,6 +257,44 @@ def test_row_order_extra_items_and_other_people_change_nothing(case, random):
     mixed = pl.concat([others, rows[order], stranger])
     again = score_instrument(mixed, instrument).filter(pl.col("patient_id") == "P1")
     assert_frame_equal(again, score_instrument(rows, instrument))
+
+
+@settings(max_examples=30, deadline=None)
+@given(any_answers())
+def test_items_turned_round_twice_are_as_they_were(case):
+    """Answering the other way round (low + high - x) every reversed item undoes the reversal; twice is identity."""
+    instrument, points = case
+    reversed_items = {item for scale in instrument.scales.values() for item in scale.reversed}
+
+    def turned(values):
+        ends = [item.low + item.high for item in instrument.items.values()]
+        names = zip(instrument.items, ends, values, strict=True)
+        return [end - x if name in reversed_items and x is not None else x for name, end, x in names]
+
+    assert turned(turned(points)) == points
+    plain = instrument.model_copy(
+        update={
+            "scales": {name: scale.model_copy(update={"reversed": ()}) for name, scale in instrument.scales.items()}
+        }
+    )
+    assert_frame_equal(
+        score_instrument(responses_of(instrument, points), instrument),
+        score_instrument(responses_of(instrument, turned(points)), plain),
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(any_answers())
+def test_n_valid_counts_the_answered_items_and_a_reason_follows_from_it(case):
+    instrument, points = case
+    given_items = {item for item, x in zip(instrument.items, points, strict=True) if x is not None}
+    for row in score_instrument(responses_of(instrument, points), instrument, "USA").iter_rows(named=True):
+        scale = instrument.scales[row["scale"]]
+        parts = [instrument.scales[name] for name in scale.weights] or [scale]
+        assert row["n_valid"] == sum(item in given_items for part in parts for item in part.items)
+        enough = all(sum(item in given_items for item in part.items) >= part.min_valid for part in parts)
+        assert (row["score"] is not None) == enough
+        assert row["status"] in ("ok", "too_many_missing", "incomplete_block")
 
 
 @settings(max_examples=30, deadline=None)

@@ -146,3 +146,81 @@ def test_a_file_that_is_no_table_is_named(tmp_path: Path, data: bytes | None, wo
     with pytest.raises(UnreadableTable, match=words) as raised:
         read(path)
     assert str(raised.value).startswith("t.csv: ")
+
+
+WRITTEN = {
+    "Windows-1252 between 0x80 and 0x9f": "a,b\n1,“x” – 5 €\n".encode("cp1252"),
+    "UTF-16 without a mark": "a,b\n1,“x” – 5 €\n".encode("utf-16-le"),
+    "big-endian UTF-16": "a,b\n1,“x” – 5 €\n".encode("utf-16-be"),
+    "mixed line ends": "a,b\r\n\r1,“x” – 5 €\n".encode(),
+    "remarks above the header": "# of, 2024\n!a,b\n##\na,b\n1,“x” – 5 €\n".encode(),
+    "delimiters at the end of all lines": "a,b,\n1,“x” – 5 €,\n".encode(),
+    "delimiters at the end of the rows": "a,b\n1,“x” – 5 €,\n".encode(),
+    "a delimiter at the end of the header": "a,b,\n1,“x” – 5 €\n".encode(),
+    "spaces around names": ' a ,"b "\n1,“x” – 5 €\n'.encode(),
+}
+
+
+@pytest.mark.parametrize("data", WRITTEN.values(), ids=WRITTEN.keys())
+def test_other_ways_of_writing_the_same_table(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(data)
+    frame = read(path)
+    assert frame.columns == [ROW, "a", "b"]
+    assert frame.drop(ROW).rows() == [("1", "“x” – 5 €")]
+
+
+def test_names_of_a_header_that_begins_with_a_hash_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "t.tsv"
+    path.write_text("##made by a program\n#id\tage\nP1\t30\n")
+    assert read(path).rows(named=True) == [{ROW: 3, "#id": "P1", "age": "30"}]
+
+
+def test_columns_parted_by_spaces_are_read_where_nothing_else_can_be_meant(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("id    age  sex\nP1     30    F\nP10     9    M\n")
+    assert read(path).drop(ROW).rows() == [("P1", "30", "F"), ("P10", "9", "M")]
+    path.write_text('"age" "sex" "town"\n"P1" 30 "F" "New York"\n')
+    assert read(path).drop(ROW).rows() == [("P1", "30", "F", "New York")]
+    path.write_text("full name\nAnn Lee\nBo Ek\n")
+    assert read(path).columns == [ROW, "full name"]
+
+
+UNSURE = {
+    "a quotation mark inside": (b'a,b\n1,2\n"x" y,3\n', "line 3 has a quotation mark inside a field"),
+    "two encodings": ("a,b\n1,é\n".encode() + "2,é\n".encode("latin-1"), r"1 bytes \(first: line 3\) are not UTF-8"),
+    "a zero byte at the end": (b"a,b\n" + b"1,2\n" * 5000 + b"\x00,1\n", "is not a table that can be read"),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), UNSURE.values(), ids=UNSURE.keys())
+def test_what_could_be_read_in_two_ways_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(data)
+    with pytest.raises(UnreadableTable, match=words):
+        read(path)
+
+
+def test_inches_are_no_quotation_marks(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n5" nail,1\n3" and 4" nail,2\n')
+    assert read(path)["a"].to_list() == ['5" nail', '3" and 4" nail']
+
+
+def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [[f"P{number}", f"text {number}\nof two, lines", str(number)] for number in range(200)]
+    lines = [",".join(quoted(cell) for cell in row) for row in [["id", "a", "b"], *rows]]
+    path = tmp_path / "t.csv"
+    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    whole = read(path)
+    monkeypatch.setattr("nociomics.ingest.text_encoding.BLOCK_BYTES", 37)
+    assert read(path).equals(whole)
+    assert whole.drop(ROW).rows() == [tuple(row) for row in rows]
+    assert whole[ROW].to_list() == list(range(2, 402, 2))
+
+
+def test_an_old_excel_file_keeps_dates_and_whole_numbers() -> None:
+    path = Path(__file__).parents[1] / "data" / "people.xls"
+    frame = read(path)
+    assert frame.rows()[0] == (2, "1", "2023-01-01", "30", "21.5")
+    assert frame["visited"].to_list() == ["2023-01-01", "2023-01-02", "2023-01-03"]

@@ -29,7 +29,7 @@ def test_a_sound_study_has_nothing_fatal_and_every_table_keeps_its_contract(tmp_
         for name in [
             "patients", "covariates", "dosages", "variants", "pharmacogene_genotypes", "diplotypes", "expression",
             "expression_samples", "biomarkers", "responses", "scores", "treatments", "outcomes", "flow",
-            "block_proteins",
+            "block_proteins", "origins", "readings",
         ]
     )  # fmt: skip
     assert read_table(tmp_path / "ingested/biomarkers.parquet", BIOMARKERS).height == 60
@@ -206,7 +206,6 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         {},
         ["genotypes.vcf", "truncated"],
     ),
-    ("PLINK", {"genotypes.vcf": b"\x6c\x1b\x01\x00"}, {}, ["PLINK 1 (.bed) is not read yet", "plink2"]),
     (
         "unknown column of ours",
         {},

@@ -13,12 +13,12 @@ from nociomics.errors import NociomicsError
 from nociomics.knowledge.instrument import (
     Instrument,
     Scale,
+    item_columns,
     load_instrument,
     load_instruments,
-    load_value_set,
-    load_value_sets,
     resolve_item,
 )
+from nociomics.knowledge.value_set import load_value_set, load_value_sets
 from tests.conftest import shared
 
 ALL = load_instruments()
@@ -174,24 +174,110 @@ def test_a_misspelt_key_of_a_file_is_refused():
         Scale.model_validate({**fields, "missin": None})
 
 
-def test_facts_agree_with_the_collected_files():
-    """Ranges, items, bands and coefficients against the collection that they were taken from."""
-    folder = shared("knowledge/instruments")
-    for path in sorted(folder.glob("*.yaml")):
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+COLLECTED = "knowledge/instruments"
+# Labels that are neutral words of ours instead of the historic ones, and names written with a space.
+OTHER_WORDS = {("odi", "percent")}
+
+
+def collected() -> list[dict]:
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(shared(COLLECTED).glob("*.yaml"))]
+
+
+def test_every_collected_instrument_is_shipped_with_its_items():
+    raws = collected()
+    assert {raw["id"] for raw in raws} == set(ALL)
+    for raw in raws:
         ours = ALL[raw["id"]]
-        assert [str(item) for group in raw["items"]["groups"] for item in group["ids"]] == list(ours.items)
+        groups = raw["items"]["groups"]
+        assert [str(item) for group in groups for item in group["ids"]] == list(ours.items)
+        for group in groups:
+            for item in (ours.items[str(name)] for name in group["ids"]):
+                assert item.kind == group["type"]
+                assert item.codes == {str(code): worth for code, worth in group.get("codes", {}).items()}
+                if "min" in group:
+                    assert (item.low, item.high) == (group["min"], group["max"])
+        codes = raw["items"].get("loinc_items", [])
+        assert codes == [item.loinc.code for item in ours.items.values() if item.loinc is not None]
+        assert ours.licence.status == raw["licence"].get("provenance", "general")
+
+
+def test_every_collected_scale_is_shipped_with_its_rules():
+    for raw in collected():
+        ours = ALL[raw["id"]]
         reversed_items = {str(item) for group in raw["items"]["groups"] for item in group.get("reverse", [])}
         for scale in raw["scales"]:
             mine = ours.scales[scale["id"]]
-            assert tuple(scale["range"]) == mine.range
-            assert scale["direction"] == mine.direction
-            assert [band["min"] for band in scale.get("bands", [])] == [band.low for band in mine.bands]
-            if scale["method"].startswith(("combine", "custom")):
-                continue
-            assert tuple(str(item) for item in scale["items"]) == mine.items
-            assert set(mine.reversed) == reversed_items & set(mine.items)
-    with (folder / "eq5d5l_value_sets.csv").open(encoding="utf-8", newline="") as handle:
+            assert (scale["method"], tuple(scale["range"]), scale["direction"]) == (
+                mine.method,
+                mine.range,
+                mine.direction,
+            )
+            if "multiplier" in scale:
+                assert 1 / mine.divisor == pytest.approx(scale["multiplier"])
+            assert {int(total): score for total, score in scale.get("table", {}).items()} == mine.table
+            missing = scale.get("missing")
+            if missing is not None and mine.missing is not None:
+                assert (missing["rule"], missing.get("min_valid"), missing["provenance"]) == (
+                    mine.missing.rule,
+                    mine.missing.min_valid,
+                    mine.missing.status,
+                )
+            if not scale["method"].startswith(("combine", "custom")):
+                assert tuple(str(item) for item in scale["items"]) == mine.items
+                assert set(mine.reversed) == reversed_items & set(mine.items)
+
+
+def test_every_collected_band_cut_off_threshold_and_code_is_shipped():
+    for raw in collected():
+        for scale in raw["scales"]:
+            mine = ALL[raw["id"]].scales[scale["id"]]
+            bands = [(band["min"], band.get("max"), band.get("lt")) for band in scale.get("bands", [])]
+            assert bands == [(band.low, band.high, band.below) for band in mine.bands]
+            if (raw["id"], scale["id"]) not in OTHER_WORDS:
+                assert [band["label"] for band in scale.get("bands", [])] == [band.label for band in mine.bands]
+            cutoffs = [(cut["op"], cut["value"], cut["provenance"]) for cut in scale.get("cutoffs", [])]
+            assert cutoffs == [(cut.op, cut.value, cut.status) for cut in mine.cutoffs]
+            changes = [
+                tuple(one[key] for key in ("kind", "value", "direction", "provenance"))
+                for one in scale.get("change", [])
+            ]
+            assert changes == [(one.kind, one.value, one.direction, one.status) for one in mine.change]
+            codes = [(code["code"], code["provenance"]) for code in scale.get("loinc", [])]
+            assert codes == [(code.code, code.status) for code in mine.loinc]
+
+
+def test_every_collected_example_is_shipped_66_in_all():
+    count = 0
+    for raw in collected():
+        mine = {example.id: example for example in ALL[raw["id"]].examples}
+        for example in raw["examples"]:
+            count += 1
+            answers = {
+                str(item): None if answer is None else str(answer) for item, answer in example["responses"].items()
+            }
+            assert answers == mine[example["id"]].responses
+            assert example["expect"] == mine[example["id"]].expect
+            assert example.get("expect_bands", {}) == mine[example["id"]].bands
+    assert count == 66
+
+
+def test_the_value_sets_are_those_of_the_collected_table():
+    with (shared(COLLECTED) / "eq5d5l_value_sets.csv").open(encoding="utf-8", newline="") as handle:
         for row in csv.DictReader(handle):
             for name, value in list(row.items())[1:]:
                 assert load_value_sets()[name].terms.get(row["term"]) == (float(value) if value else None)
+
+
+def test_versions_of_an_instrument_are_kept_apart():
+    assert "v2.0" in ALL["promis_29"].short_name
+    assert {ALL["cpaq_8"].scales["total"].high, ALL["cpaq_20"].scales["total"].high} == {48, 120}
+    assert (len(ALL["tsk_11"].items), len(ALL["tsk_17"].items)) == (11, 17)
+    assert not any(item.isdigit() for item in ALL["psqi"].items)
+    assert resolve_item("tsk_11_1") == ("tsk_11", "1")
+    assert resolve_item("cpaq_1") is None
+
+
+def test_two_instruments_may_not_claim_one_column():
+    twin = ALL["pcs"].model_copy(update={"id": "twin", "aliases": ("pcs",)})
+    with pytest.raises(NociomicsError, match='both claim the column "pcs_1"'):
+        item_columns({"pcs": ALL["pcs"], "twin": twin})

@@ -18,6 +18,7 @@ RESULTS = f"results/{STUDY.study}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 BUNDLE = f"{RESULTS}/export/model"
+STORES = f"{RESULTS}/ingested/genotype"
 TABLES = STUDY.tables
 TARGET = STUDY.target
 HAS_GROUPS = TARGET is not None and TARGET.groups is not None
@@ -31,6 +32,7 @@ COMPARATORS = (
 
 wildcard_constraints:
     variant="|".join(COMPARATORS),
+    number=r"\d+",
 
 
 def section(name):
@@ -65,11 +67,44 @@ def source_files():
     for table in type(TABLES).model_fields:
         for source in getattr(TABLES, table):
             files.append(DATA / source.path)
-            if source.samples:
+            if getattr(source, "samples", None):
                 files.append(DATA / source.samples.path)
+            if getattr(source, "variants", "auto") not in ("auto", "all", "none"):
+                files.append(DATA / source.variants)
+            if getattr(source, "reference", None):
+                files.append(DATA / source.reference)
     if STUDY.splits:
         files.append(DATA / STUDY.splits)
     return sorted({str(file) for file in files})
+
+
+PLINK_COMPANIONS = {
+    ".bed": (".bim", ".fam"),
+    ".pgen": (".pvar", ".pvar.zst", ".psam"),
+}
+
+
+def genotype_path(wildcards):
+    """One genotype file, as the study writes it."""
+    return TABLES.genotype[int(wildcards.number) - 1].path
+
+
+def genotype_build(wildcards):
+    """Its genome build, as the study says."""
+    return TABLES.genotype[int(wildcards.number) - 1].build
+
+
+def genotype_files(wildcards):
+    """One genotype file, and the files of its PLINK set that are there: the command names those that are not."""
+    path = DATA / genotype_path(wildcards)
+    others = [path.with_suffix(end) for end in PLINK_COMPANIONS.get(path.suffix, ())]
+    return [str(path), *(str(other) for other in others if other.is_file())]
+
+
+def genotype_manifests():
+    """The manifests of the converted genotype files, in the study's order."""
+    numbers = range(1, len(TABLES.genotype) + 1)
+    return [f"{STORES}/{number}/manifest.json" for number in numbers]
 
 
 def ingested(table):
@@ -78,13 +113,23 @@ def ingested(table):
 
 def ingested_tables():
     """The contract tables that reading this study gives."""
-    made = ["patients", "covariates", "flow", "findings"]
-    made += ["dosages", "variants", "pharmacogene_genotypes"] if TABLES.genotype else []
+    made = ["patients", "covariates", "flow", "findings", "origins", "readings"]
+    if TABLES.genotype:
+        made += ["dosages", "variants", "pharmacogene_genotypes", "genotype_people"]
+    made += ["score_weights"] if TABLES.polygenic_scores else []
     made += ["expression", "expression_samples"] if TABLES.expression else []
+    tmm = any(source.normalise == "tmm" for source in TABLES.expression)
+    made += ["expression_reference"] if tmm else []
     made += ["responses", "scores"] if TABLES.questionnaires else []
     made += [
         table
-        for table in ("diplotypes", "biomarkers", "treatments", "outcomes")
+        for table in (
+            "diplotypes",
+            "biomarkers",
+            "treatments",
+            "treatment_history",
+            "outcomes",
+        )
         if has(table)
     ]
     made += sorted({f"block_{block.name}" for block in TABLES.blocks})

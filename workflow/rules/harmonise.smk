@@ -12,6 +12,7 @@ rule harmonise_features:
         patients=ingested("patients"),
         tables=ingested_tables(),
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
+        stores=genotype_manifests() if has("polygenic_scores") else [],
     output:
         features=f"{RESULTS}/harmonised/features.parquet",
         catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
@@ -34,6 +35,7 @@ rule harmonise_features:
                 else []
             ),
         ),
+        stores=option("--stores", *([STORES] if has("polygenic_scores") else [])),
         code=code_digest(
             "errors.py",
             "knowledge",
@@ -49,37 +51,7 @@ rule harmonise_features:
             --study {params.study:q} \
             --ingested {params.ingested:q} \
             {params.pgx} \
+            {params.stores} \
             --output {params.folder:q} \
-            &>{log:q}
-        """
-
-
-rule report_quality:
-    """Gather the findings of ingest and harmonise into one table and one page."""
-    input:
-        ingested=ingested("findings"),
-        harmonised=f"{RESULTS}/harmonised/findings.parquet",
-        flow=f"{RESULTS}/harmonised/cohort_flow.parquet",
-        catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
-    output:
-        findings=f"{RESULTS}/quality/findings.parquet",
-        page=f"{RESULTS}/quality/report.html",
-    log:
-        f"{LOGS}/report_quality.log",
-    benchmark:
-        f"{BENCHMARKS}/report_quality.tsv"
-    params:
-        study=STUDY.study,
-        code=code_digest("errors.py", "knowledge", "tables", "report", "cli/report.py"),
-    shell:
-        r"""
-        nociomics report quality \
-            --study {params.study:q} \
-            --findings {input.ingested:q} \
-            --findings {input.harmonised:q} \
-            --flow {input.flow:q} \
-            --catalogue {input.catalogue:q} \
-            --table {output.findings:q} \
-            --page {output.page:q} \
             &>{log:q}
         """

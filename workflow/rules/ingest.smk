@@ -1,14 +1,44 @@
 """Foreign files become contract tables; all problems of all tables are named at once.
 
 READS  every file of the study
-WRITES ingested/*.parquet -> tables/ingested.py, ingested/findings.parquet -> Findings
+WRITES ingested/genotype/<number>/ -> tables/genotype_store.py, one store per genotype file
+       ingested/*.parquet -> tables/ingested.py, ingested/findings.parquet -> Findings
 """
+
+
+rule convert_genotypes:
+    """Convert one genotype file, once: a change in another table does not read it again."""
+    input:
+        genotype_files,
+    output:
+        manifest=f"{STORES}/{{number}}/manifest.json",
+    log:
+        f"{LOGS}/convert_genotypes/{{number}}.log",
+    benchmark:
+        f"{BENCHMARKS}/convert_genotypes/{{number}}.tsv"
+    priority: 10
+    params:
+        source=genotype_path,
+        build=genotype_build,
+        data=data_root,
+        folder=subpath(output.manifest, parent=True),
+        code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
+    shell:
+        r"""
+        nociomics ingest genotypes \
+            --source {params.source:q} \
+            --build {params.build} \
+            --data {params.data:q} \
+            --output {params.folder:q} \
+            &>{log:q}
+        """
 
 
 rule ingest_tables:
     """Read and check every table of the study."""
     input:
         source_files(),
+        genotypes=genotype_manifests(),
     output:
         ingested_tables(),
     log:
@@ -21,12 +51,14 @@ rule ingest_tables:
         study=study_without_settings(),
         data=data_root,
         folder=subpath(output[0], parent=True),
+        stores=STORES,
         code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
     shell:
         r"""
         nociomics ingest tables \
             --study {params.study:q} \
             --data {params.data:q} \
+            --stores {params.stores:q} \
             --output {params.folder:q} \
             &>{log:q}
         """

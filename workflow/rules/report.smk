@@ -9,6 +9,7 @@ rule report_cohort:
     """One page: who was in, what was harmonised, how good, which strata, what drives predictions."""
     input:
         final=[
+            ingested("patients"),
             rules.report_quality.output.findings,
             rules.harmonise_features.output.flow,
             rules.harmonise_features.output.catalogue,

@@ -27,6 +27,7 @@ rule log_run:
     input:
         store=rules.initialise_tracking.output,
         report=rules.report_cohort.output,
+        quality=rules.report_quality.output,
         metrics=rules.evaluate_response.output.metrics,
         gate=rules.evaluate_response.output.gate,
         bundle=rules.export_bundle.output.manifest,

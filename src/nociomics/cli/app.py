@@ -17,8 +17,10 @@ from nociomics.cli import (
     harmonise,
     ingest,
     instruments,
+    interchange,
     pharmacogenes,
     predict,
+    quality,
     report,
     response,
     run,
@@ -65,10 +67,13 @@ for command in (
 ):
     app.command()(command)
 
+app.add_typer(interchange.app, name="interchange", help="Harmonised cohorts as MuData, AnnData or tidy tables.")
+
 for name, stage, meaning in (
     ("ingest", ingest.app, "Read and check a study's tables."),
     ("pharmacogenes", pharmacogenes.app, "Call pharmacogenes of ingested tables."),
     ("harmonise", harmonise.app, "Turn contract tables into features."),
+    ("quality", quality.app, "Figures on how good the data are."),
     ("strata", strata.app, "Find patient strata."),
     ("response", response.app, "Predict response to treatment."),
     ("evaluate", evaluate.app, "Measure predictions."),

@@ -23,6 +23,7 @@ def features(
     ingested: Annotated[Path, typer.Option(help="folder of the ingested tables")],
     output: Output,
     pgx_calls: Annotated[Path | None, typer.Option(help="pgx/calls.parquet")] = None,
+    stores: Annotated[Path | None, typer.Option(help="folder of the converted genotypes, for polygenic scores")] = None,
 ) -> None:
     """Score questionnaires, convert units, and lay every feature out with its catalogue."""
     from nociomics.preparation import prepare, read_ingested
@@ -33,7 +34,7 @@ def features(
 
     wanted = study_section(study)
     calls = read_table(pgx_calls, PGX_CALLS) if pgx_calls is not None else None
-    prepared = prepare(read_ingested(ingested, wanted), wanted, calls)
+    prepared = prepare(read_ingested(ingested, wanted), wanted, calls, stores)
     write_table(prepared.features, FEATURES, output / "features.parquet")
     write_table(prepared.catalogue, FEATURE_CATALOGUE, output / "feature_catalogue.parquet")
     write_table(prepared.target, TARGET_ROWS, output / "target.parquet")

@@ -22,6 +22,7 @@ def tables(
     study: StudyJson,
     data: Annotated[Path, typer.Option(help="folder that the tables' paths are relative to")],
     output: Output,
+    stores: Annotated[Path | None, typer.Option(help="folder of the genotype files converted already")] = None,
 ) -> None:
     """Read every table of a study into contract tables; name all problems of all tables at once."""
     from nociomics.ingest.study_tables import read_study, require_sound, write_ingested
@@ -29,7 +30,24 @@ def tables(
     from nociomics.tables.finding import FINDINGS, findings_frame
 
     wanted = study_section(study).model_copy(update={"data_root": None})
-    ingested = read_study(wanted, data)
+    ingested = read_study(wanted, data, stores=stores)
     require_sound(ingested.findings)
     write_ingested(ingested, output)
     write_table(findings_frame(ingested.findings), FINDINGS, output / "findings.parquet")
+
+
+@app.command()
+def genotypes(
+    source: Annotated[str, typer.Option("--source", help="path of one genotype file, as the study writes it")],
+    data: Annotated[Path, typer.Option(help="folder that the path is relative to")],
+    output: Annotated[Path, typer.Option("--output", help="folder for the store")],
+    build: Annotated[str, typer.Option(help="genome build: auto, GRCh37 or GRCh38")] = "auto",
+) -> None:
+    """Convert one genotype file of a study to its store.
+
+    What is wrong with the file is kept in manifest.json, to be told together with the problems of all other tables. A
+    table of dosages is not converted.
+    """
+    from nociomics.ingest.single_files import convert_source
+
+    convert_source(source, data, output, build)

@@ -22,13 +22,14 @@ def predict(
     from nociomics.config import data_folder, load_config
     from nociomics.export.bundle import load_bundle
     from nociomics.export.prediction import predict_people
-    from nociomics.preparation import read_new_people
+    from nociomics.preparation import read_new_people, variants_of
     from nociomics.tables.files import write_table
     from nociomics.tables.results import ASSIGNMENTS, EFFECTS, PREDICTIONS
 
     bundle = load_bundle(model)
     asked = load_config(study)
-    people = read_new_people(asked, data_folder(asked, study.resolve().parent)).features
+    wanted = variants_of(bundle.schema)
+    people = read_new_people(asked, data_folder(asked, study.resolve().parent), wanted).features
     predictions, effects = predict_people(bundle, people, bundle.baseline(people))
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")

@@ -11,7 +11,7 @@ import typer
 from nociomics.cli.options import Catalogue, Output, StudyJson, whole_study
 
 if TYPE_CHECKING:
-    pass
+    import polars as pl
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -29,19 +29,40 @@ def quality(
     catalogue: Catalogue,
     table: Annotated[Path, typer.Option(help="quality/findings.parquet to write")],
     page: Annotated[Path, typer.Option(help="quality/report.html to write")],
+    figures: Annotated[Path | None, typer.Option(help="folder of the measured figures")] = None,
+    readings: Annotated[Path | None, typer.Option(help="ingested/readings.parquet")] = None,
+    safety: Annotated[Path | None, typer.Option(help="quality/safety.parquet; counted, never shown")] = None,
 ) -> None:
     """Gather the findings of all stages into one table and one page."""
-    import polars as pl
-
     from nociomics.report.pages import quality_report
+    from nociomics.report.quality import QualityFigures, gathered_findings
+    from nociomics.tables.data_quality import SAFETY_ANSWERS
     from nociomics.tables.files import read_table, write_table, write_text
     from nociomics.tables.finding import FINDINGS
     from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
+    from nociomics.tables.ingested import READINGS
 
-    gathered = pl.concat([read_table(path, FINDINGS) for path in findings])
+    gathered = gathered_findings([read_table(path, FINDINGS) for path in findings])
     write_table(gathered, FINDINGS, table)
-    html = quality_report(gathered, read_table(flow, COHORT_FLOW), read_table(catalogue, FEATURE_CATALOGUE), study)
-    write_text(html, page)
+    measured = {} if figures is None else _figures(figures)
+    if readings is not None:
+        measured["readings"] = read_table(readings, READINGS)
+    if safety is not None:
+        measured["safety"] = read_table(safety, SAFETY_ANSWERS)
+    told = (read_table(flow, COHORT_FLOW), read_table(catalogue, FEATURE_CATALOGUE))
+    write_text(quality_report(gathered, *told, study, QualityFigures(**measured)), page)
+
+
+def _figures(folder: Path) -> dict[str, pl.DataFrame]:
+    """Read what was measured; the names of the files are those of the contracts."""
+    from dataclasses import fields
+
+    from nociomics.report.quality import QualityFigures
+    from nociomics.tables import data_quality
+    from nociomics.tables.files import read_table
+
+    names = [field.name for field in fields(QualityFigures) if field.name not in ("readings", "safety")]
+    return {name: read_table(folder / f"{name}.parquet", getattr(data_quality, name.upper())) for name in names}
 
 
 @app.command()
@@ -67,10 +88,19 @@ def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results
         strata_summary=read_json(results / "strata" / "summary.json"),
         assignments=read_table(results / "strata" / "assignments.parquet", ASSIGNMENTS),
         factor_scores=read_table(results / "strata" / "factor_scores.parquet", FACTOR_SCORES),
+        pain_types=_pain_types(results),
         provenance=_provenance(config),
         **predicted,
     )
     write_text(cohort_report(data), output)
+
+
+def _pain_types(results: Path) -> pl.DataFrame | None:
+    from nociomics.tables.files import read_table
+    from nociomics.tables.ingested import PATIENTS
+
+    people = read_table(results / "ingested" / "patients.parquet", PATIENTS)
+    return people.select("patient_id", "pain_type") if "pain_type" in people.columns else None
 
 
 def _predicted(results: Path) -> dict[str, Any]:

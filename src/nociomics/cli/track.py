@@ -76,6 +76,8 @@ def _study_run(config: Any, results: Path) -> Any:
         config_hash=config_digest(config),
         conclusion=_conclusion(config, metrics, gate, results),
         report=results / "report.html",
+        findings=results / "quality" / "findings.parquet",
+        quality_report=results / "quality" / "report.html",
         bundle=bundle,
         input_example=inputs,
         output_example=outputs,

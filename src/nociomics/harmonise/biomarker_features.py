@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from nociomics.errors import TableError
-from nociomics.harmonise.feature import ID, Feature, Part, wide_by_person
-from nociomics.knowledge.biomarker import load_biomarkers
-from nociomics.tables.finding import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from nociomics.harmonise.biomarker_cells import Cells, cells_of_converted
+from nociomics.harmonise.biomarker_repeats import mixed_specimens, repeat_findings, settled_repeats
+from nociomics.harmonise.cortisol_features import cortisol_features
+from nociomics.harmonise.feature import ID, Feature, Part
+from nociomics.harmonise.nondetects import nondetect_findings
+from nociomics.knowledge.biomarker import Biomarker, load_biomarkers
 
 
 def biomarker_features(converted: pl.DataFrame) -> Part:
     """Analytes in their base unit, as ``il6_pg_per_ml``; a non-detect holds its limit of detection.
 
-    ``<analyte>_below_lod`` (0/1) is added for each analyte that has a non-detect. Several
-    measurements of one person become their geometric mean, and are counted.
+    ``<analyte>_below_lod`` (0/1) is added for each analyte that has a non-detect, ``<analyte>_above_limit`` for each
+    that has a value above its assay. Several measurements of one person become their median (of the
+    replicates of a sample, then of the samples), and are counted. Cortisol adds what its times tell:
+    see `cortisol_features`. Plates become no feature.
 
     Parameters
     ----------
@@ -28,45 +32,69 @@ def biomarker_features(converted: pl.DataFrame) -> Part:
     """
     markers = load_biomarkers()
     rows = converted.filter(pl.col("value").is_not_null() & pl.col("analyte").is_in(list(markers)))
-    wrong = rows.filter(pl.col("unit") != pl.col("analyte").replace_strict(_base_units(), default=None))
-    if wrong.height:
-        raise TableError(f"biomarkers: {wrong.height} rows are not in their base unit. Convert the table first.")
-    cells = rows.group_by(ID, "analyte", maintain_order=True).agg(
-        value=_geometric_mean(), below=pl.col("below_lod").all(), times=pl.len()
-    )
-    repeated = int((cells["times"] > 1).sum())
-    text = f"{repeated} people and analytes were measured more than once: the geometric mean is used"
-    findings = [Finding("biomarkers", "value", "info", repeated, text)] if repeated else []
-    found = [markers[name] for name in rows["analyte"].unique(maintain_order=True).to_list()]
-    flagged = set(rows.filter("below_lod")["analyte"].unique().to_list())
-    values, flags = _analyte_entries(found, flagged)
-    named = cells.with_columns(feature=pl.col("analyte").replace_strict(values, return_dtype=pl.String))
-    below = cells.filter(pl.col("analyte").is_in(list(flags))).with_columns(
-        feature=pl.col("analyte").replace_strict(flags, default=None, return_dtype=pl.String)
-    )
-    frame = wide_by_person(named, "value", list(values.values()), "biomarkers")
-    if flags:
-        frame = frame.join(wide_by_person(below, "below", list(flags.values()), "biomarkers"), on=ID, how="left")
-    return Part(frame, [*_analytes(found), *_limits(found, flags)], findings)
+    _require_base_units(rows)
+    repeats: list[pl.DataFrame] = []
+
+    def settle(places: NDArray[np.int64]) -> pl.DataFrame:
+        repeats.append(rows[places])
+        return settled_repeats(repeats[-1])
+
+    cells = cells_of_converted(rows.lazy(), settle)
+    found = [markers[name] for name in cells.analytes]
+    above = _above(rows)
+    over_time = cortisol_features(rows)
+    findings = [
+        *(finding for shared in repeats for finding in repeat_findings(shared)),
+        *nondetect_findings(converted),
+        *mixed_specimens(rows),
+        *over_time.findings,
+    ]
+    frame, flags = _frame(cells, found, set(rows.filter("below_lod")["analyte"].unique().to_list()))
+    for part in (above, over_time.frame):
+        frame = frame.join(part, on=ID, how="left", maintain_order="left")
+    return Part(frame, [*_analytes(found), *flags, *_upper(found, above.columns), *over_time.features], findings)
 
 
-def _base_units() -> dict[str, str]:
-    return {marker.id: marker.base_unit for marker in load_biomarkers().values()}
+def _require_base_units(rows: pl.DataFrame) -> None:
+    units = {marker.id: marker.base_unit for marker in load_biomarkers().values()}
+    pairs = rows.group_by("analyte", "unit").len()
+    wrong = sum(count for analyte, unit, count in pairs.iter_rows() if units[analyte] != unit)
+    if wrong:
+        raise TableError(f"biomarkers: {wrong} rows are not in their base unit. Convert the table first.")
 
 
-def _geometric_mean() -> pl.Expr:
-    """Of one value the value itself; a mean of logs has no meaning when one is not above 0."""
-    value = pl.col("value")
-    several = pl.when((value > 0).all()).then(value.log().mean().exp()).otherwise(value.mean())
-    return pl.when(pl.len() == 1).then(value.first()).otherwise(several)
+def _frame(cells: Cells, found: list[Biomarker], flagged: set[str]) -> tuple[pl.DataFrame, list[Feature]]:
+    """Lay the cells out as columns; a flag is null where nothing was measured."""
+    columns, flags = [cells.people.alias(ID)], []
+    for place, marker in enumerate(found):
+        columns.append(pl.Series(marker.feature_name, cells.values[:, place], nan_to_null=True))
+    for place, marker in enumerate(found):
+        if marker.id in flagged:
+            missing = np.isnan(cells.values[:, place])
+            answer = np.where(missing, np.nan, cells.below[:, place].astype(float))
+            name = f"{marker.feature}_below_lod"
+            columns.append(pl.Series(name, answer, nan_to_null=True))
+            flags.append(_flag(name, marker, f"{marker.name} below detection"))
+    return pl.DataFrame(columns), flags
 
 
-def _analyte_entries(found: Iterable[Any], flagged: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    values = {marker.id: marker.feature_name for marker in found}
-    return values, {marker.id: f"{marker.feature}_below_lod" for marker in found if marker.id in flagged}
+def _flag(name: str, marker: Biomarker, description: str) -> Feature:
+    return Feature(name, "biomarkers", marker.feature, "0/1", description, "binary", 0.0, 1.0)
 
 
-def _analytes(found: Iterable[Any]) -> list[Feature]:
+def _above(rows: pl.DataFrame) -> pl.DataFrame:
+    """People with a flag for each analyte of which somebody has a value above the assay."""
+    empty = rows.select(ID).unique(maintain_order=True)
+    if "above_limit" not in rows.columns or not rows["above_limit"].any():
+        return empty
+    censored = rows.filter("above_limit")["analyte"].unique(maintain_order=True).to_list()
+    words = {name: f"{load_biomarkers()[name].feature}_above_limit" for name in censored}
+    flags = rows.filter(pl.col("analyte").is_in(censored)).group_by(ID, "analyte").agg(pl.col("above_limit").any())
+    wide = flags.pivot(on="analyte", on_columns=censored, index=ID, values="above_limit", aggregate_function="first")
+    return empty.join(wide.rename(words).cast({word: pl.Float64 for word in words.values()}), on=ID, how="left")
+
+
+def _analytes(found: Iterable[Biomarker]) -> list[Feature]:
     return [
         Feature(
             marker.feature_name,
@@ -81,11 +109,9 @@ def _analytes(found: Iterable[Any]) -> list[Feature]:
     ]
 
 
-def _limits(found: Iterable[Any], flags: Mapping[str, str]) -> list[Feature]:
+def _upper(found: Iterable[Biomarker], names: list[str]) -> list[Feature]:
     return [
-        Feature(
-            flags[marker.id], "biomarkers", marker.feature, "0/1", f"{marker.name} below detection", "binary", 0.0, 1.0
-        )
+        _flag(name, marker, f"{marker.name} above the assay's upper limit")
         for marker in found
-        if marker.id in flags
+        if (name := f"{marker.feature}_above_limit") in names
     ]

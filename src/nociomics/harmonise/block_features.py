@@ -10,9 +10,16 @@ _AS_GIVEN = "as given"
 
 
 def block_features(name: str, block: pl.DataFrame, within: str | None = None) -> Part:
-    """Columns of a further numeric block as ``<block>_<column>``, cleaned and made unique."""
+    """Columns of a further numeric block as ``<block>_<column>``, cleaned and made unique.
+
+    A very large block that was kept in single precision stays so.
+    """
     columns = [column for column in block.columns if column != ID]
     names = unique_names(f"{name}_{clean_name(column)}" for column in columns)
     pairs = list(zip(columns, names, strict=True))
-    frame = block.select(ID, *(pl.col(column).cast(pl.Float64).alias(new) for column, new in pairs))
+    frame = pl.DataFrame([block[ID], *(_number(block[column]).alias(new) for column, new in pairs)])
     return Part(frame, [Feature(new, name, old, _AS_GIVEN, f"{name}: {old}", within=within) for old, new in pairs])
+
+
+def _number(values: pl.Series) -> pl.Series:
+    return values if values.dtype == pl.Float32 else values.cast(pl.Float64)

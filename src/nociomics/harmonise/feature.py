@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from nociomics.errors import TableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nociomics.tables.finding import Finding
 
@@ -30,6 +30,8 @@ CATALOGUE_SCHEMA = {
     "within": pl.String,
     "low": pl.Float64,
     "high": pl.Float64,
+    "source_file": pl.String,
+    "source_column": pl.String,
 }
 
 
@@ -58,10 +60,22 @@ class Part:
     findings: list[Finding] = field(default_factory=list)
 
 
-def catalogue_frame(features: Iterable[Feature], missing: dict[str, float]) -> pl.DataFrame:
-    """Catalogue entries as a table, with the share of people who lack each feature."""
-    rows = [{**asdict(entry), "missing_share": missing[entry.feature]} for entry in features]
-    return pl.DataFrame(rows, schema=CATALOGUE_SCHEMA)
+def catalogue_frame(features: Sequence[Feature], missing: Sequence[float], origins: pl.DataFrame) -> pl.DataFrame:
+    """Catalogue entries as a table.
+
+    Parameters
+    ----------
+    features : sequence of Feature
+        One per row.
+    missing : sequence of float, one per feature
+        Share of people who lack it.
+    origins : DataFrame, one row per feature
+        ``source_file`` and ``source_column``, null where not known.
+    """
+    own = [name for name in CATALOGUE_SCHEMA if name not in ("missing_share", *origins.columns)]
+    columns: dict[str, object] = {name: [getattr(entry, name) for entry in features] for name in own}
+    columns |= {"missing_share": missing, **origins.to_dict()}
+    return pl.DataFrame({name: columns[name] for name in CATALOGUE_SCHEMA}, schema=CATALOGUE_SCHEMA)
 
 
 def clean_name(text: str) -> str:

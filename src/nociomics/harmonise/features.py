@@ -11,7 +11,8 @@ from nociomics.harmonise.biomarker_features import biomarker_features
 from nociomics.harmonise.block_features import block_features
 from nociomics.harmonise.covariate_features import covariate_features
 from nociomics.harmonise.expression_features import expression_features
-from nociomics.harmonise.feature import ID, Feature, Part, catalogue_frame, typed
+from nociomics.harmonise.feature import BASELINE, ID, Feature, Part, catalogue_frame, typed
+from nociomics.harmonise.origins import feature_origins
 from nociomics.harmonise.score_features import score_features
 from nociomics.harmonise.variant_features import variant_features
 from nociomics.tables.finding import Finding
@@ -95,6 +96,8 @@ def build_features(
     pgx: tuple[pl.DataFrame, pl.DataFrame | Sequence[Mapping[str, Any]]] | None = None,
     blocks: Mapping[str, tuple[pl.DataFrame, str | None]] | None = None,
     expression_within: str | None = None,
+    origins: pl.DataFrame | None = None,
+    further: Sequence[Part] = (),
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
     """Put every baseline measurement of every person into one table.
 
@@ -118,6 +121,10 @@ def build_features(
         Block name to its frame and the column within which its values are comparable.
     expression_within : str, optional
         The same for the genes.
+    origins : DataFrame, optional
+        As in `tables.ingested.ORIGINS`; without it the catalogue's sources are null.
+    further : sequence of Part
+        Features made elsewhere in this room, such as those of the treatment history.
 
     Returns
     -------
@@ -139,25 +146,42 @@ def build_features(
     others = (scores, biomarkers, expression, expression_samples, dosages, variants, pgx, blocks or {})
     measured = _parts(*others, expression_within)
     labels = {entry.within for part in measured for entry in part.features if entry.within is not None}
-    parts = [covariate_features(patients, covariates, labels), *measured]
-    return _assembled(patients, parts)
+    parts = [covariate_features(patients, covariates, labels), *measured, *further]
+    return _assembled(patients, parts, origins)
 
 
-def _assembled(patients: pl.DataFrame, parts: Sequence[Part]) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
-    """Join the parts person by person, and leave out what nobody has."""
+def _assembled(
+    patients: pl.DataFrame, parts: Sequence[Part], origins: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
+    """Put the parts side by side, person by person, and leave out what nobody has."""
     entries = [entry for part in parts for entry in part.features]
     _refuse_twins([entry.feature for entry in entries])
     _refuse_unknown_within(entries)
-    features = patients.select(ID)
-    for part in parts:
-        features = features.join(part.frame, on=ID, how="left", maintain_order="left", validate="1:1")
-    kept, dropped = _measured(features, entries)
-    features = features.select(ID, *(entry.feature for entry in kept))
-    missing = {
-        name: nulls / max(features.height, 1) for name, nulls in features.null_count().row(0, named=True).items()
-    }
+    _refuse_later(entries)
+    people = patients[ID]
+    columns = {column.name: column for part in parts for column in _in_order(part.frame, people)}
+    nulls = {entry.feature: columns[entry.feature].null_count() for entry in entries}
+    kept, dropped = _measured(entries, nulls, people.len())
+    features = pl.DataFrame([people, *(columns[entry.feature] for entry in kept)])
+    missing = [nulls[entry.feature] / max(people.len(), 1) for entry in kept]
     findings = [finding for part in parts for finding in part.findings] + dropped
-    return features, catalogue_frame(kept, missing), findings
+    return features, catalogue_frame(kept, missing, feature_origins(kept, origins)), findings
+
+
+def _in_order(frame: pl.DataFrame, people: pl.Series) -> list[pl.Series]:
+    """Columns of a part in the order of the people; null for those who have no row.
+
+    A frame of 25,000 columns is taken as it is when its people stand in order already, and its rows are
+    picked once otherwise: a join copies it several times.
+    """
+    if frame[ID].n_unique() < frame.height:
+        raise TableError(f"{frame.height - frame[ID].n_unique()} rows of a table of features repeat a person.")
+    if frame.height != people.len() or not (frame[ID] == people).all():
+        rows = frame.select(ID).with_row_index("row")
+        wanted = pl.DataFrame([people]).join(rows, on=ID, how="left", maintain_order="left")["row"]
+        frame = frame.drop(ID).select(pl.all().gather(wanted))
+        return frame.get_columns()
+    return frame.drop(ID).get_columns()
 
 
 def _refuse_twins(names: list[str]) -> None:
@@ -178,13 +202,25 @@ def _refuse_unknown_within(entries: Sequence[Feature]) -> None:
             raise StudyError(f'within: "{name}" is no category of patients.{near} Known: {", ".join(categories)}.')
 
 
-def _measured(features: pl.DataFrame, entries: list[Feature]) -> tuple[list[Feature], list[Finding]]:
+def _refuse_later(entries: Sequence[Feature]) -> None:
+    """Stop anything that says itself that it was measured after the start of treatment."""
+    later = [entry for entry in entries if entry.measured_at != BASELINE]
+    if later:
+        raise LeakageError(
+            f"{len(later)} features were not measured at baseline (first: {later[0].feature}, of {later[0].modality}, "
+            f"at {later[0].measured_at}). Only what is known before the start of treatment may be a feature."
+        )
+
+
+def _measured(entries: Sequence[Feature], nulls: Mapping[str, int], people: int) -> tuple[list[Feature], list[Finding]]:
     """Leave out what nobody has; a feature that is the same for everyone stays."""
-    empty = {name for name, nulls in features.null_count().row(0, named=True).items() if nulls == features.height}
-    kept = [entry for entry in entries if entry.feature not in empty]
+    kept = [entry for entry in entries if nulls[entry.feature] < people]
+    gone: dict[str, list[str]] = {}
+    for entry in entries:
+        if nulls[entry.feature] >= people:
+            gone.setdefault(entry.modality, []).append(entry.feature)
     findings = []
-    for modality in dict.fromkeys(entry.modality for entry in entries if entry.feature in empty):
-        gone = [entry.feature for entry in entries if entry.feature in empty and entry.modality == modality]
-        text = f"{len(gone)} features of {modality} are empty for everyone and were left out (first: {gone[0]})"
-        findings.append(Finding("features", None, "warning", len(gone), text))
+    for modality, names in gone.items():
+        text = f"{len(names)} features of {modality} are empty for everyone and were left out (first: {names[0]})"
+        findings.append(Finding("features", None, "warning", len(names), text))
     return kept, findings

@@ -7,187 +7,33 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from nociomics.errors import NociomicsError, TableError, did_you_mean
-from nociomics.harmonise.psqi import psqi_score
-from nociomics.knowledge.instrument import load_value_set
+from nociomics.harmonise.scale_expressions import counted, n_valid, scale_results, score
+from nociomics.knowledge.value_set import load_value_set, load_value_sets
 from nociomics.tables.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from nociomics.knowledge.instrument import Cutoff, Instrument, Item, Scale, ValueSet
+    from nociomics.knowledge.instrument import Instrument, Scale
+    from nociomics.knowledge.instrument_item import Item
+    from nociomics.knowledge.value_set import ValueSet
 
 _PEOPLE = ["patient_id", "visit"]
-_DIMENSIONS = ("MO", "SC", "UA", "PD", "AD")
-_OUTPUT = ["patient_id", "visit", "instrument", "scale", "score", "n_valid", "prorated", "band", "status", "flags"]
+OUTPUT = ["patient_id", "visit", "instrument", "scale", "score", "n_valid", "prorated", "band", "status", "flags"]
 
 
 def _column(item: str) -> pl.Expr:
     return pl.col(f"item:{item}")
 
 
-def _points(instrument: Instrument, scale: Scale) -> list[pl.Expr]:
-    """Points of each item as they enter the scale: reversed items are turned round first."""
-    found = []
-    for name in scale.items:
-        item = instrument.items[name]
-        found.append((item.low + item.high) - _column(name) if name in scale.reversed else _column(name))
-    return found
-
-
-def _n_valid(scale: Scale) -> pl.Expr:
-    return pl.sum_horizontal([_column(item).is_not_null().cast(pl.Int64) for item in scale.items])
-
-
-def _sum(instrument: Instrument, scale: Scale) -> pl.Expr:
-    total, answered, items = pl.sum_horizontal(_points(instrument, scale)), _n_valid(scale), len(scale.items)
-    return pl.when(answered == items).then(total).otherwise(total * items / answered) / scale.divisor
-
-
-def _mean(instrument: Instrument, scale: Scale) -> pl.Expr:
-    return pl.mean_horizontal(_points(instrument, scale))
-
-
-def _lookup(instrument: Instrument, scale: Scale) -> pl.Expr:
-    total = pl.sum_horizontal(_points(instrument, scale)).cast(pl.Int64)
-    return total.replace_strict(scale.table, default=None, return_dtype=pl.Float64)
-
-
-def _percent_of_max(instrument: Instrument, scale: Scale) -> pl.Expr:
-    return 100 * _mean(instrument, scale) / float(scale.item_max or 1)
-
-
-def _count_nonzero(instrument: Instrument, scale: Scale) -> pl.Expr:
-    return pl.sum_horizontal([(points != 0).cast(pl.Float64) for points in _points(instrument, scale)])
-
-
-def _single(instrument: Instrument, scale: Scale) -> pl.Expr:
-    return _points(instrument, scale)[0]
-
-
-def _profile(instrument: Instrument, scale: Scale) -> pl.Expr:
-    digits = _points(instrument, scale)
-    return sum((digit * 10 ** (len(digits) - 1 - place) for place, digit in enumerate(digits)), pl.lit(0.0))
-
-
-_METHODS: dict[str, Callable[[Instrument, Scale], pl.Expr]] = {
-    "sum": _sum,
-    "mean": _mean,
-    "lookup": _lookup,
-    "percent_of_max": _percent_of_max,
-    "count_nonzero": _count_nonzero,
-    "single": _single,
-    "profile": _profile,
-    "custom:psqi": lambda _, scale: psqi_score(scale.id, _column),
-}
-
-
-def index_value(value_set: ValueSet) -> pl.Expr:
-    """Health utility of the five EQ-5D-5L dimensions by one value set, to three decimals.
-
-    Full health takes no intercept; several sets add a term for any level 5, for a dimension at 4 or
-    5, and for the square of how many beyond the first are at 4 or 5.
-    """
-    terms = value_set.terms
-    levels = [_column(name) for name in _DIMENSIONS]
-    value = pl.lit(terms.get("StartValue", 1.0))
-    for name, level in zip(_DIMENSIONS, levels, strict=True):
-        worth = {float(rank): terms.get(f"{name}{rank}", 0.0) for rank in range(1, 6)}
-        value = value + level.replace_strict(worth, default=None, return_dtype=pl.Float64)
-        value = value + terms.get(f"{name}45", 0.0) * (level >= 4).cast(pl.Float64)
-    beyond = (pl.sum_horizontal([(level >= 4).cast(pl.Float64) for level in levels]) - 1).clip(lower_bound=0)
-    value = value + terms.get("Num45sq", 0.0) * beyond.pow(2)
-    value = value + terms.get("Intercept", 0.0) * pl.any_horizontal([level > 1 for level in levels]).cast(pl.Float64)
-    value = value + terms.get("N5", 0.0) * pl.any_horizontal([level == 5 for level in levels]).cast(pl.Float64)
-    return value.round(3)
-
-
-def _score(instrument: Instrument, scale: Scale, value_set: ValueSet | None) -> pl.Expr:
-    """Score of one scale, null when too few items are answered."""
-    if scale.method == "combine":
-        parts = [weight * _score(instrument, instrument.scales[name], None) for name, weight in scale.weights.items()]
-        return sum(parts, pl.lit(0.0))
-    if scale.method == "index_value_set":
-        score = pl.lit(None, dtype=pl.Float64) if value_set is None else index_value(value_set)
-    else:
-        score = _METHODS[scale.method](instrument, scale)
-    return pl.when(_n_valid(scale) >= scale.min_valid).then(score)
-
-
-def _items(instrument: Instrument, scale: Scale) -> Scale:
-    """Return the scale with the items of its parts, so that answers can be counted."""
-    if scale.method != "combine":
-        return scale
-    items = tuple(item for name in scale.weights for item in instrument.scales[name].items)
-    return scale.model_copy(update={"items": items})
-
-
-def _may_prorate(scale: Scale) -> bool:
-    """Whether a score may rest on fewer than all items (in a PSQI, an empty item is a defined 0)."""
-    return scale.method == "combine" or (scale.missing is not None and scale.missing.rule != "none")
-
-
-def _reason(scale: Scale, value_set: ValueSet | None) -> pl.Expr:
-    """Why a score is null."""
-    allows_missing = scale.missing is not None and _may_prorate(scale)
-    missing = pl.lit("too_many_missing" if allows_missing else "incomplete_block")
-    if scale.method == "index_value_set" and value_set is None:
-        return pl.when(_n_valid(scale) >= scale.min_valid).then(pl.lit("no_value_set")).otherwise(missing)
-    if scale.method == "custom:psqi":
-        answered = pl.all_horizontal([_column(item).is_not_null() for item in scale.items if item != "disturb_j"])
-        return pl.when(answered).then(pl.lit("inconsistent_times")).otherwise(missing)
-    return missing
-
-
-def _band(scale: Scale) -> pl.Expr:
-    """Label of the band; a score between two closed bands is rounded half up first."""
-    if scale.method == "profile":
-        return pl.col("score").cast(pl.Int64).cast(pl.String)
-    exact = pl.col("score").round(9)
-    label = pl.lit(None, dtype=pl.String)
-    for score in ((exact + 0.5).floor(), exact):  # the exact score goes last, and so goes first
-        for band in scale.bands:
-            end = score <= band.high if band.high is not None else score < band.below
-            label = pl.when((score >= band.low) & end).then(pl.lit(band.label)).otherwise(label)
-    return label
-
-
-def _passes(cutoff: Cutoff) -> pl.Expr:
-    score, value = pl.col("score").round(9), cutoff.value
-    return {">=": score >= value, ">": score > value, "<=": score <= value, "<": score < value}[cutoff.op]
-
-
-def _flags(instrument: Instrument, scale: Scale) -> pl.Expr:
-    """Safety findings on the raw answers, then cut-offs passed, joined by "|"."""
-    safety = [
-        pl.when(_column(rule.item) >= rule.at_least).then(pl.lit(f"safety:{rule.item}"))
-        for rule in instrument.safety
-        if rule.item in scale.items
-    ]
-    cutoffs = [pl.when(_passes(cut)).then(pl.lit(f"cutoff:{cut.op}{cut.value:g}")) for cut in scale.cutoffs]
-    if not safety and not cutoffs:
-        return pl.lit("")
-    return pl.concat_str([*safety, *cutoffs], separator="|", ignore_nulls=True)
-
-
 def _scored(wide: pl.DataFrame, instrument: Instrument, scale: Scale, value_set: ValueSet | None) -> pl.DataFrame:
-    counted = _items(instrument, scale)
-    scores = wide.with_columns(
-        score=_score(instrument, scale, value_set).cast(pl.Float64),
-        n_valid=_n_valid(counted),
-        instrument=pl.lit(instrument.id),
-        scale=pl.lit(scale.id),
+    raw = wide.with_columns(
+        score=score(instrument, scale, _column, value_set),
+        n_valid=n_valid(counted(instrument, scale), _column),
     )
-    return scores.select(
-        *_PEOPLE,
-        "instrument",
-        "scale",
-        "score",
-        "n_valid",
-        prorated=pl.col("score").is_not_null() & (pl.col("n_valid") < len(counted.items)) & _may_prorate(scale),
-        band=_band(scale),
-        status=pl.when(pl.col("score").is_not_null()).then(pl.lit("ok")).otherwise(_reason(counted, value_set)),
-        flags=_flags(instrument, counted),
-    )
+    told = scale_results(instrument, scale, _column, pl.col("score"), pl.col("n_valid"), value_set is not None)
+    named = [pl.lit(instrument.id).alias("instrument"), pl.lit(scale.id).alias("scale")]
+    return raw.select(*_PEOPLE, *named, **told)
 
 
 def _bounds(instrument: Instrument) -> pl.DataFrame:
@@ -211,18 +57,33 @@ def _checked(answers: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
         .join(_bounds(instrument), on="item", how="left")
         .filter(outside | broken)
     )
-    by_item = bad.group_by("item", maintain_order=True).agg(pl.len(), pl.col("row").min())
-    for item, count, first in by_item.iter_rows():
-        problems.append(
-            f'item "{item}": {count} answers are not allowed (first: row {first}); {_allowed(instrument, item)}'
-        )
-    if problems:
-        raise TableError(f"answers to {instrument.id}: " + "; ".join(problems) + ". Nothing was scored.")
+    _refuse([*problems, *_told(bad, instrument)], instrument)
     return answers
 
 
-def _allowed(instrument: Instrument, item: str) -> str:
-    return f"allowed: {instrument.items[item].allowed}"
+def _told(bad: pl.DataFrame, instrument: Instrument) -> list[str]:
+    """Name each item with refused answers: how many, and in which row the first one stands."""
+    by_item = bad.group_by("item", maintain_order=True).agg(pl.len(), pl.col("row").min())
+    return [refused_answers(instrument, item, count, first) for item, count, first in by_item.iter_rows()]
+
+
+def refused_answers(instrument: Instrument, item: str, count: int, first: int) -> str:
+    """Say how many answers to an item are not allowed, and what would be."""
+    return (
+        f'item "{item}": {count} answers are not allowed (first: row {first}); '
+        f"allowed: {instrument.items[item].allowed}"
+    )
+
+
+def _refuse(problems: list[str], instrument: Instrument) -> None:
+    if problems:
+        raise TableError(refusal(problems, instrument))
+
+
+def refusal(problems: list[str], instrument: Instrument) -> str:
+    """One line for each problem of a table of answers."""
+    lines = [f"answers to {instrument.id}: {problem}." for problem in problems]
+    return "\n".join([*lines, "Nothing was scored."])
 
 
 def _wide(responses: pl.DataFrame | pl.LazyFrame, instrument: Instrument) -> pl.DataFrame:
@@ -296,11 +157,18 @@ def score_instrument(
     wide = _wide(responses, instrument).with_row_index("person")
     chosen = load_value_set(value_set) if value_set else None
     scored = [_scored(wide, instrument, scale, chosen).with_row_index("person") for scale in instrument.scales.values()]
-    return pl.concat(scored).sort("person", maintain_order=True).select(_OUTPUT)
+    return pl.concat(scored).sort("person", maintain_order=True).select(OUTPUT)
 
 
-def score_responses(responses: pl.DataFrame, instruments: dict[str, Instrument]) -> pl.DataFrame:
+def score_responses(
+    responses: pl.DataFrame, instruments: Mapping[str, Instrument], value_set: str | None = None
+) -> pl.DataFrame:
     """Score every instrument that the answers name; no rows when they name none.
+
+    Parameters
+    ----------
+    value_set : str, optional
+        As in `score_instrument`; `without_value_set` tells whom it would concern.
 
     Returns
     -------
@@ -308,13 +176,35 @@ def score_responses(responses: pl.DataFrame, instruments: dict[str, Instrument])
         As of `score_instrument`.
     """
     named = responses["instrument"].unique(maintain_order=True).to_list()
-    scored = [score_instrument(responses, instruments[name]) for name in named]
+    scored = [score_instrument(responses, instruments[name], value_set) for name in named]
     return pl.concat(scored) if scored else _no_scores()
+
+
+def without_value_set(scores: pl.DataFrame) -> list[Finding]:
+    """Say that complete EQ-5D-5L answers have no index because no value set was named, and how to name one."""
+    people = scores.filter(pl.col("status") == "no_value_set")["patient_id"].n_unique()
+    if not people:
+        return []
+    message = (
+        f"{people} people answered the EQ-5D-5L in full, but there is no index: no value set is named. A value set "
+        "belongs to a country and is never guessed; name one under questionnaires: {value_set: ...} in the study "
+        f"file. Known: {', '.join(load_value_sets())}. Profile, level sum score and VAS were scored"
+    )
+    return [Finding("questionnaires", "eq_5d_5l", "warning", people, message)]
 
 
 def _no_scores() -> pl.DataFrame:
     kinds = {"score": pl.Float64, "n_valid": pl.Int64, "prorated": pl.Boolean}
-    return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in _OUTPUT})
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in OUTPUT})
+
+
+def _with_points(written: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
+    """Add ``points`` and ``refused`` to answers as written; each different answer is read once."""
+    pairs = written.select("item", "response").unique(maintain_order=True).drop_nulls("response")
+    read = [(item, answer, *_read(instrument.items[item], answer)) for item, answer in pairs.iter_rows()]
+    schema = {"item": pl.String, "response": pl.String, "points": pl.Float64, "refused": pl.Boolean}
+    table = pl.DataFrame(read, schema=schema, orient="row")
+    return written.join(table, on=["item", "response"], how="left", maintain_order="left")
 
 
 def points_of_answers(raw: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
@@ -337,20 +227,8 @@ def points_of_answers(raw: pl.DataFrame, instrument: Instrument) -> pl.DataFrame
     TableError
         Answers that are not allowed, with items, counts and first rows.
     """
-    written = raw.with_columns(pl.col("response").cast(pl.String))
-    pairs = written.select("item", "response").unique().drop_nulls("response")
-    read = [(item, answer, *_read(instrument.items[item], answer)) for item, answer in pairs.iter_rows()]
-    schema = {"item": pl.String, "response": pl.String, "points": pl.Float64, "refused": pl.Boolean}
-    table = pl.DataFrame(read, schema=schema, orient="row")
-    joined = written.join(table, on=["item", "response"], how="left", maintain_order="left")
-    bad = joined.with_row_index("row", offset=1).filter(pl.col("refused"))
-    counts = bad.group_by("item", maintain_order=True).agg(pl.len(), pl.col("row").min())
-    problems = [
-        f'item "{item}": {count} answers are not allowed (first: row {first}); {_allowed(instrument, item)}'
-        for item, count, first in counts.iter_rows()
-    ]
-    if problems:
-        raise TableError(f"answers to {instrument.id}: " + "; ".join(problems) + ". Nothing was scored.")
+    joined = _with_points(raw.with_columns(pl.col("response").cast(pl.String)), instrument)
+    _refuse(_told(joined.with_row_index("row", offset=1).filter(pl.col("refused")), instrument), instrument)
     return joined.drop("response", "refused").rename({"points": "response"})
 
 
@@ -364,13 +242,13 @@ def _read(item: Item, answer: str) -> tuple[float | None, bool]:
 def score_table(
     raw: pl.DataFrame, instrument: Instrument, value_set: str | None = None
 ) -> tuple[pl.DataFrame, list[Finding]]:
-    """Score a table of answers as written (the command ``nociomics score``).
+    """Score a long table of answers as written (the command ``nociomics score``).
 
     Parameters
     ----------
     raw : DataFrame, one row per answer
         ``patient_id``, ``item``, ``response`` as written; optional ``visit`` and ``instrument``.
-        Item names are the instrument's own, in any case.
+        Item names are the instrument's own, or wide column names, in any case.
     instrument : Instrument
         The questionnaire.
     value_set : str, optional
@@ -380,18 +258,20 @@ def score_table(
     -------
     DataFrame, list of Finding
         Scores as of `score_instrument`, without ``visit`` when the table has none; how many rows
-        were left out because their item is not part of the instrument.
+        were left out because their item is not part of the instrument, and how many only repeated another.
 
     Raises
     ------
     TableError
-        No row belongs to the instrument, or answers are not allowed.
+        No row belongs to the instrument, or with every kind of problem: rows without a person or visit, answers
+        that are not allowed, two different answers to one item.
     """
     has_visit = "visit" in raw.columns
-    table = raw if has_visit else raw.with_columns(visit=pl.lit("baseline"))
+    table = (raw if has_visit else raw.with_columns(visit=pl.lit("baseline"))).with_row_index("row", offset=1)
+    table = table.with_columns(pl.col("patient_id", "visit", "response").cast(pl.String))
     if "instrument" in table.columns:
-        table = table.filter(pl.col("instrument").str.to_lowercase() == instrument.id)
-    spelling = {item.lower(): item for item in instrument.items}
+        table = table.filter(pl.col("instrument").str.to_lowercase().is_in([instrument.id, *instrument.aliases]))
+    spelling = instrument.columns | {item.lower(): item for item in instrument.items}
     text = pl.col("item").cast(pl.String).str.strip_chars().str.to_lowercase()
     named = table.with_columns(item=text.replace_strict(spelling, default=None, return_dtype=pl.String))
     answers = named.drop_nulls("item")
@@ -399,9 +279,79 @@ def score_table(
         raise TableError(
             f"none of the {raw.height} rows is an answer to {instrument.id}. Its items: {', '.join(instrument.items)}."
         )
-    points = points_of_answers(answers, instrument).with_columns(instrument=pl.lit(instrument.id))
-    scores = score_instrument(points, instrument, value_set)
+    points, findings = _long_points(answers, instrument)
+    scores = score_instrument(points.with_columns(instrument=pl.lit(instrument.id)), instrument, value_set)
     left_out = named.height - answers.height
-    message = f"{left_out} rows name an item that {instrument.id} does not have and were left out"
-    findings = [Finding("questionnaires", "item", "warning", left_out, message)] if left_out else []
+    if left_out:
+        message = f"{left_out} rows name an item that {instrument.id} does not have and were left out"
+        findings = [Finding("questionnaires", "item", "warning", left_out, message), *findings]
     return scores if has_visit else scores.drop("visit"), findings
+
+
+def failing_examples(instrument: Instrument) -> list[str]:
+    """Name the worked examples of an instrument's file that do not come out, and the scales concerned."""
+    failing = []
+    for example in instrument.examples:
+        columns = {
+            "patient_id": "example",
+            "item": list(example.responses),
+            "response": list(example.responses.values()),
+        }
+        raw = pl.DataFrame(columns, schema_overrides={"response": pl.String})
+        found = {row["scale"]: row for row in score_table(raw, instrument)[0].iter_rows(named=True)}
+        for scale, expected in example.expect.items():
+            got = found.get(scale, {}).get("band" if isinstance(expected, str) else "score")
+            same = got == expected if not isinstance(expected, float) or got is None else abs(got - expected) < 1e-6
+            if scale not in found or not same:
+                failing.append(f"{example.id}: {scale}")
+        failing += [
+            f"{example.id}: band of {scale}" for scale, band in example.bands.items() if found[scale]["band"] != band
+        ]
+    return failing
+
+
+def require_examples(instrument: Instrument) -> Instrument:
+    """Return an instrument whose worked examples come out; else raise `NociomicsError` that names them."""
+    failing = failing_examples(instrument)
+    if failing:
+        raise NociomicsError(
+            f"the worked examples of {instrument.id} do not come out ({'; '.join(failing)}). Correct the file: items, "
+            "reversed, method or the example itself."
+        )
+    return instrument
+
+
+def _long_points(answers: pl.DataFrame, instrument: Instrument) -> tuple[pl.DataFrame, list[Finding]]:
+    """Read the answers of a long table; collect everything that is wrong with it before refusing it."""
+    read = _with_points(answers, instrument)
+    problems = missing_keys(read["patient_id"], read["visit"])
+    problems += _told(read.filter(pl.col("refused")), instrument)
+    key = [*_PEOPLE, "item"]
+    once = read.unique([*key, "points"], keep="first", maintain_order=True)
+    twice = once.filter(~pl.struct(key).is_first_distinct())
+    if twice.height:
+        problems.append(different_answers(twice.height, twice["row"][0], "patient, visit and item"))
+    _refuse(problems, instrument)
+    return once.select(*key, response=pl.col("points")), repeated_rows(read.height - once.height)
+
+
+def missing_keys(people: pl.Series, visits: pl.Series | None) -> list[str]:
+    """Say how many rows have no person, or no visit where there is such a column."""
+    columns = [("patient_id", people)] + ([] if visits is None else [("visit", visits)])
+    found = [(name, values.is_null().arg_true()) for name, values in columns]
+    return [
+        f'column "{name}": {len(rows)} rows are empty (first: row {rows[0] + 1}); complete or remove them'
+        for name, rows in found
+        if len(rows)
+    ]
+
+
+def different_answers(count: int, first: int, key: str) -> str:
+    """Say how many rows contradict an earlier row of the same person."""
+    return f"{count} rows (first: row {first}) answer differently for the same {key}; keep one, or name their visits"
+
+
+def repeated_rows(count: int) -> list[Finding]:
+    """Tell of rows that say what an earlier row says, and were left out."""
+    message = f"{count} rows only repeat another row and were left out"
+    return [Finding("questionnaires", "patient_id", "warning", count, message)] if count else []

@@ -11,21 +11,25 @@ from nociomics.knowledge.instrument import load_instruments
 from nociomics.tables.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from nociomics.knowledge.instrument import Scale
+    from nociomics.knowledge.instrument import Instrument, Scale
 
 
-def score_features(scores: pl.DataFrame) -> Part:
+def score_features(scores: pl.DataFrame, instruments: Mapping[str, Instrument] | None = None) -> Part:
     """Questionnaire scores at baseline, as ``<prefix>_<scale>``: ``bpi_severity``, ``pcs_total``.
 
     Parameters
     ----------
     scores : DataFrame, one row per patient, visit, instrument and scale
         Scored here or scored elsewhere; a label in digits (EQ-5D profile) is no feature.
+    instruments : mapping of str to Instrument, optional
+        The shipped ones when left out; `instrument_file.load_with_own` adds the study's own.
     """
+    known = load_instruments() if instruments is None else instruments
     baseline = scores.filter(pl.col("visit") == BASELINE)
-    named = [_score(*pair) for pair in baseline.select("instrument", "scale").unique(maintain_order=True).iter_rows()]
+    pairs = baseline.select("instrument", "scale").unique(maintain_order=True)
+    named = [_score(known, *pair) for pair in pairs.iter_rows()]
     names = pl.DataFrame(
         [(instrument, scale, entry.feature) for instrument, scale, entry in named if entry is not None],
         schema={"instrument": pl.String, "scale": pl.String, "feature": pl.String},
@@ -37,8 +41,8 @@ def score_features(scores: pl.DataFrame) -> Part:
     return Part(frame, features, _out_of_range(frame, features, "questionnaires"))
 
 
-def _score(instrument: str, scale: str) -> tuple[str, str, Feature | None]:
-    known = load_instruments().get(instrument)
+def _score(instruments: Mapping[str, Instrument], instrument: str, scale: str) -> tuple[str, str, Feature | None]:
+    known = instruments.get(instrument)
     if known is None or scale not in known.scales:
         name = f"{clean_name(known.feature_prefix if known else instrument)}_{clean_name(scale)}"
         words = f"{instrument}: {scale.replace('_', ' ')}"

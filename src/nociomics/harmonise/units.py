@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
-from nociomics.knowledge.biomarker import find_biomarker, load_biomarkers, normalise_unit
+from nociomics.harmonise.unit_suspicion import below_range, group_sums, suspicious_units
+from nociomics.knowledge.biomarker import Biomarker, Meaning, load_biomarkers, meaning_of
+from nociomics.knowledge.reported_value import READ, is_blank, read_amounts, with_limits, yes_or_no
+from nociomics.knowledge.unit import normalise_unit
 from nociomics.tables.finding import Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from nociomics.knowledge.biomarker import Biomarker
-
-_OUTPUT = ["patient_id", "analyte", "value", "unit", "below_lod", "lod", "status"]
-_CARRIED = ["plate", "specimen", "collected_at"]
+OUTPUT = ["patient_id", "analyte", "value", "unit", "below_lod", "lod", "status"]
+CARRIED = ["above_limit", "plate", "specimen", "collected_at", "minutes_since_waking"]
+_KEYS = ["analyte", "specimen", "unit", "standard", "target_unit"]
 _TRAITS = {
-    "name": pl.String,
-    "specimen": pl.String,
-    "written": pl.String,
-    "standard": pl.String,
-    "wanted": pl.String,
-    "id": pl.String,
-    "factor": pl.Float64,
-    "to_base": pl.Float64,
-    "target": pl.String,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "refusal": pl.String,
+    "__id": pl.String,
+    "__factor": pl.Float64,
+    "__base": pl.Float64,
+    "__target": pl.String,
+    "__written": pl.String,
+    "__low": pl.Float64,
+    "__high": pl.Float64,
+    "__refusal": pl.String,
 }
-_KEYS = ["name", "specimen", "written", "standard", "wanted"]
-_FEWEST = 5  # a group smaller than this says nothing about its unit
-_SHARE = 0.5
-_FAR_APART = 0.9  # log10: a factor of about 8, the least that a wrong unit makes
-_CLOSE = 0.3  # log10: how near a group's distance must lie to the factor
-_CERTAIN = 5.0  # standard errors between the group and the others
+_CENSORED_ABOVE = "censored: above the upper limit, which is given as the value"
+_NEGATIVE = "rejected: below zero, which no amount can be"
+_NO_LIMIT = "missing: below a detection limit that is not given"
 
 
-def _refusal(
-    marker: Biomarker | None, unit: str, factor: float | None, target: float | None, wanted: str
-) -> str | None:
-    if marker is None:
-        return "rejected: unknown analyte"
-    if not unit:
+def _refusal(marker: Biomarker, meaning: Meaning, unit: str, standard: str, wanted: str) -> str | None:
+    if meaning.unit is not None and unit and marker.factor(unit, standard) != marker.factor(meaning.unit, standard):
+        return "rejected: the unit in the analyte's name is another one than the unit given"
+    if not unit and meaning.unit is None:
         return f"rejected: no unit; known: {_known(marker)}"
-    if factor is None and "IU" in normalise_unit(unit):
+    if marker.factor(unit or str(meaning.unit), standard) is None:
+        return _unknown_unit(marker, unit or str(meaning.unit), standard)
+    if wanted and marker.factor(wanted, standard) is None:
+        return f"rejected: target unit unknown for {marker.id}; known: {_known(marker)}"
+    return None
+
+
+def _unknown_unit(marker: Biomarker, unit: str, standard: str) -> str:
+    if "IU" in normalise_unit(unit):
         named = ", ".join(marker.standards) or "none is known for this analyte"
         return f"rejected: international units need the WHO standard ({named})"
-    if factor is None:
-        return f"rejected: unit unknown for {marker.id}; known: {_known(marker)}"
-    return f"rejected: target unit unknown for {marker.id}; known: {_known(marker)}" if target is None else None
+    if marker.specimen == "unstated":
+        family = [other for other in load_biomarkers().values() if other.family == marker.id and other is not marker]
+        fitting = [other.specimen for other in family if other.factor(unit, standard) is not None]
+        if fitting:
+            return f"rejected: unit unknown for {marker.id} of no stated specimen; it fits {', '.join(fitting)}"
+    return f"rejected: unit unknown for {marker.id}; known: {_known(marker)}"
 
 
 def _known(marker: Biomarker) -> str:
@@ -59,45 +58,86 @@ def _known(marker: Biomarker) -> str:
     return ", ".join([marker.base_unit, *(unit for unit in usual if unit != marker.base_unit)])
 
 
-def _traits(key: tuple[str | None, ...]) -> tuple[object, ...]:
+def _traits(key: dict[str, str | None]) -> tuple[object, ...]:
     """Say what one combination of analyte, specimen, unit, standard and target unit means."""
-    name, specimen, unit, standard, wanted = (part or "" for part in key)
-    marker = find_biomarker(name, specimen or None)
-    if marker is None:
-        return (*key, None, None, None, None, None, None, _refusal(None, unit, None, None, wanted))
-    target = normalise_unit(wanted) if wanted else marker.base_unit
-    to_base, of_target = marker.factor(unit, standard), marker.factor(target, standard)
-    refusal = _refusal(marker, unit, to_base, of_target, wanted)
-    factor = to_base / of_target if to_base is not None and of_target is not None else None
-    return (*key, marker.id, factor, to_base, target, marker.plausible_low, marker.plausible_high, refusal)
-
-
-def _with_traits(table: pl.DataFrame, target_unit: str | None) -> pl.DataFrame:
-    """Join to each row what its analyte and unit mean; a missing optional column counts as empty."""
-    empty = [
-        pl.lit(None, dtype=pl.String).alias(name) for name in ("specimen", "standard") if name not in table.columns
-    ]
-    wanted = pl.col("target_unit") if "target_unit" in table.columns else pl.lit(target_unit, dtype=pl.String)
-    keyed = table.with_columns(*empty, wanted=wanted, name=pl.col("analyte"), written=pl.col("unit")).with_columns(
-        pl.col(_KEYS).cast(pl.String).fill_null("").str.strip_chars()
+    name, specimen, unit, standard, wanted = (
+        "" if is_blank(key.get(part)) else str(key[part]).strip() for part in _KEYS
     )
-    combinations = keyed.select(_KEYS).unique(maintain_order=True)
-    traits = pl.DataFrame([_traits(key) for key in combinations.iter_rows()], schema=_TRAITS, orient="row")
-    return keyed.join(traits, on=_KEYS, how="left", maintain_order="left")
+    meaning = meaning_of(name, specimen or None)
+    if meaning.marker is None:
+        return (None, None, None, None, None, None, None, f"rejected: {meaning.problem}")
+    marker, standard = meaning.marker, standard or meaning.standard or ""
+    refusal = _refusal(marker, meaning, unit, standard, wanted)
+    written = normalise_unit(unit or meaning.unit or "")
+    target = normalise_unit(wanted) if wanted else marker.base_unit
+    to_base, of_target = marker.factor(written, standard), marker.factor(target, standard)
+    factor = to_base / of_target if to_base is not None and of_target is not None and refusal is None else None
+    return (marker.id, factor, to_base, target, written, marker.plausible_low, marker.plausible_high, refusal)
 
 
-def _in_base() -> pl.Expr:
-    return pl.col("value") * pl.col("to_base")
+def unit_traits(biomarkers: pl.LazyFrame, target_unit: str | None = None) -> pl.DataFrame:
+    """Look up every combination of analyte, specimen, unit, standard and target unit that a table holds.
+
+    Returns
+    -------
+    DataFrame, one row per combination, in no order
+        The key columns as written, and what they mean: the analyte's id, factors, range, why it is refused.
+    """
+    keys = [name for name in _KEYS if name in biomarkers.collect_schema().names()]
+    found = biomarkers.select(keys).unique().collect(engine="streaming")
+    wanted = {} if "target_unit" in keys else {"target_unit": target_unit}
+    traits = [_traits({**key, **wanted}) for key in found.iter_rows(named=True)]
+    return found.hstack(pl.DataFrame(traits, schema=_TRAITS, orient="row"))
 
 
-def _status() -> pl.Expr:
+def converted_rows(biomarkers: pl.LazyFrame, traits: pl.DataFrame, keep_names: bool = False) -> pl.LazyFrame:
+    """Convert every row by its traits; see `convert_biomarkers`.
+
+    Every step streams: rows of any number pass through in pieces, and come out in their order.
+
+    Parameters
+    ----------
+    biomarkers : LazyFrame, one row per measurement
+        As in `tables.ingested.BIOMARKERS`; optional ``above_limit`` and ``problem`` (why a row is refused).
+    traits : DataFrame
+        From `unit_traits` of the same rows.
+    """
+    names = biomarkers.collect_schema().names()
+    keys = [name for name in _KEYS if name in traits.columns]
+    joined = biomarkers.join(traits.lazy(), on=keys, how="left", nulls_equal=True, maintain_order="left")
+    number = pl.col("value").cast(pl.Float64)
+    limit = pl.when("below_lod").then(pl.coalesce("lod", number)).otherwise("lod")
+    value = pl.when("below_lod").then(pl.coalesce(number, "lod")).otherwise(number)
+    refusal = pl.coalesce("problem", "__refusal") if "problem" in names else pl.col("__refusal")
+    negative = (pl.min_horizontal(value, "lod") < 0) & (pl.col("__low") >= 0)
+    refusal = pl.coalesce(refusal, pl.when(negative).then(pl.lit(_NEGATIVE)))
+    settled = joined.with_columns(value=value, lod=limit, __refusal=refusal)
+    return settled.select(
+        "patient_id",
+        pl.col("analyte") if keep_names else pl.coalesce("__id", pl.col("analyte").fill_null("")).alias("analyte"),
+        pl.when(pl.col("__refusal").is_null()).then(pl.col("value") * pl.col("__factor")).alias("value"),
+        pl.when(pl.col("__refusal").is_null()).then("__target").otherwise(pl.col("unit").fill_null("")).alias("unit"),
+        "below_lod",
+        pl.when(pl.col("__refusal").is_null()).then(pl.col("lod") * pl.col("__factor")).alias("lod"),
+        _status("above_limit" in names).alias("status"),
+        *(name for name in CARRIED if name in names),
+    )
+
+
+def _status(has_upper_limits: bool) -> pl.Expr:
     """Only too much is an error by itself: next to nothing of an analyte is possible (a blunted axis)."""
+    above = pl.col("above_limit").fill_null(False) if has_upper_limits else pl.lit(False)
+    in_base = pl.col("value") * pl.col("__base")
     return (
-        pl.when(pl.col("refusal").is_not_null())
-        .then(pl.col("refusal"))
+        pl.when(pl.col("__refusal").is_not_null())
+        .then(pl.col("__refusal"))
+        .when(pl.col("value").is_null() & pl.col("below_lod"))
+        .then(pl.lit(_NO_LIMIT))
         .when(pl.col("value").is_null())
         .then(pl.lit("missing: no value"))
-        .when(_in_base() > pl.col("high"))
+        .when(above)
+        .then(pl.lit(_CENSORED_ABOVE))
+        .when(in_base > pl.col("__high"))
         .then(pl.lit("implausible: above the plausible range, check value and unit"))
         .otherwise(pl.lit("ok"))
     )
@@ -121,10 +161,11 @@ def convert_biomarkers(
     Returns
     -------
     DataFrame, one row per measurement, in the order given
-        ``patient_id, analyte, value, unit, below_lod, lod, status``, then ``plate``, ``specimen`` and
-        ``collected_at`` where given. ``value`` is null when the row is refused; a non-detect holds its
-        limit in ``value`` and ``lod``. ``status`` is ``ok``, ``missing: ...``, ``implausible: ...``
-        (the value is kept as it is) or ``rejected: ...``.
+        ``patient_id, analyte, value, unit, below_lod, lod, status``, then ``above_limit``, ``plate``, ``specimen``,
+        ``collected_at`` and ``minutes_since_waking`` where given. ``value`` is null when the row is refused; a
+        non-detect holds its limit in ``value`` and ``lod``. ``status`` is ``ok``, ``missing: ...``,
+        ``censored: ...`` (the value is the assay's upper limit), ``implausible: ...`` (the value is kept
+        as it is) or ``rejected: ...``.
     list of Finding
         How many rows were refused or doubted, by analyte and reason.
 
@@ -139,46 +180,87 @@ def convert_biomarkers(
     >>> table.select("value", "unit", "status").row(0), findings
     ((8.0, 'mg/L', 'ok'), [])
     """
-    joined = _with_traits(biomarkers, target_unit).with_columns(pl.col("value", "lod").cast(pl.Float64))
-    refused = pl.col("refusal").is_not_null()
-    limit = pl.when(pl.col("below_lod")).then(pl.coalesce("lod", "value")).otherwise("lod")
-    value = pl.when(pl.col("below_lod")).then(pl.coalesce("value", "lod")).otherwise("value")
-    converted = joined.with_columns(value=value, lod=limit).with_columns(
-        status=_status(),
-        too_low=(_in_base() < pl.col("low")) & ~pl.col("below_lod"),
-        value=pl.when(~refused).then(pl.col("value") * pl.col("factor")),
-        lod=pl.when(~refused).then(pl.col("lod") * pl.col("factor")),
-        unit=pl.when(refused).then(pl.col("unit").cast(pl.String).fill_null("")).otherwise("target"),
-        analyte=pl.col("name") if keep_names else pl.coalesce("id", "name"),
+    rows = biomarkers.lazy()
+    traits = unit_traits(rows, target_unit)
+    converted = converted_rows(rows, traits, keep_names).collect()
+    sums = group_sums(_measured(rows, traits, ()))
+    return converted, [*below_range(sums), *doubtful_rows(converted.lazy())]
+
+
+def _in_base(biomarkers: pl.LazyFrame, traits: pl.DataFrame) -> pl.LazyFrame:
+    """Rows with a measured value that is not refused, in the base unit."""
+    keys = [name for name in _KEYS if name in traits.columns]
+    names = biomarkers.collect_schema().names()
+    sound = pl.col("__refusal").is_null() & ~pl.col("below_lod") & pl.col("value").is_not_null()
+    if "above_limit" in names:
+        sound &= ~pl.col("above_limit").fill_null(False)
+    if "problem" in names:
+        sound &= pl.col("problem").is_null()
+    rows = biomarkers.with_row_index("order").join(traits.lazy(), on=keys, how="left", nulls_equal=True)
+    return rows.filter(sound).with_columns(
+        id=pl.col("__id"), written_unit="__written", in_base=pl.col("value").cast(pl.Float64) * pl.col("__base")
     )
-    carried = [name for name in _CARRIED if name in biomarkers.columns]
-    return converted.select(*_OUTPUT, *carried), _findings(converted)
 
 
-def _findings(converted: pl.DataFrame) -> list[Finding]:
-    doubtful = converted.with_row_index("row", offset=1).filter(~pl.col("status").str.contains("^(ok|missing)"))
-    counts = doubtful.group_by("analyte", "status", maintain_order=True).agg(pl.len(), pl.col("row").min())
-    low = converted.filter("too_low").group_by("analyte", maintain_order=True).len()
-    return [
-        *(
-            Finding("biomarkers", "value", "info", count, f"{analyte}: {count} rows lie below the plausible range")
-            for analyte, count in low.iter_rows()
-        ),
-        *_refused(counts),
-    ]
+def doubtful_rows(converted: pl.LazyFrame) -> list[Finding]:
+    """Count the rows that were refused (a warning: they have a status and no value) or doubted.
 
-
-def _refused(counts: pl.DataFrame) -> list[Finding]:
+    Parameters
+    ----------
+    converted : LazyFrame, one row per measurement
+        As of `converted_rows`.
+    """
+    doubtful = converted.select("analyte", "status").with_row_index("row", offset=1)
+    doubtful = doubtful.filter(~pl.col("status").str.contains("^(ok$|missing: no value)"))
+    counts = doubtful.group_by("analyte", "status").agg(pl.len(), pl.col("row").min()).sort("row", "status")
     return [
         Finding(
             "biomarkers",
             "unit" if status.startswith("rejected") else "value",
-            "fatal" if status.startswith("rejected") else "warning",
+            "warning",
             count,
             f"{analyte}: {count} rows (first: row {first}) {status}",
         )
-        for analyte, status, count, first in counts.iter_rows()
+        for analyte, status, count, first in counts.collect(engine="streaming").iter_rows()
     ]
+
+
+def typed_rows(table: pl.LazyFrame) -> pl.LazyFrame:
+    """Read the values of a table as written: numbers, limits such as ``<0.4`` or ``>500``, flags.
+
+    Returns
+    -------
+    LazyFrame, one row per row of the table
+        ``value``, ``lod`` (Float64), ``below_lod``, ``above_limit`` (Boolean) and ``problem``: why a row
+        cannot be read, null when it can; the other columns as they were.
+    """
+    schema = table.collect_schema()
+    absent = [pl.lit(None, pl.String).alias(name) for name in ("below_lod", "lod") if name not in schema]
+    texts = [pl.col(name).cast(pl.String) for name in _KEYS if schema.get(name, pl.String) != pl.String]
+    read = table.with_columns(*absent, *texts).with_columns(__value=_read("value"), __lod=_read("lod"))
+    value, lod, flag = pl.col("__value").struct, pl.col("__lod").struct, pl.col("below_lod")
+    answer = flag if schema.get("below_lod") == pl.Boolean else yes_or_no(flag.cast(pl.String))
+    odd_flag = answer.is_null() & flag.is_not_null() & ~flag.cast(pl.String).str.strip_chars().is_in(["", "NA"])
+    typed = read.with_columns(
+        marked=value.field("below"),
+        above_limit=value.field("above"),
+        value=value.field("number"),
+        lod=lod.field("number"),
+        below_lod=answer,
+        problem=pl.when(value.field("unreadable"))
+        .then(pl.lit("rejected: the value is not a number"))
+        .when(lod.field("unreadable"))
+        .then(pl.lit("rejected: the lod is not a number"))
+        .when(odd_flag if schema.get("below_lod") != pl.Boolean else pl.lit(False))
+        .then(pl.lit("rejected: below_lod is neither yes nor no")),
+    )
+    return typed.with_columns(with_limits()).drop("marked", "__value", "__lod")
+
+
+def _read(column: str) -> pl.Expr:
+    return pl.col(column).map_batches(
+        lambda values: read_amounts(values).to_struct(), return_dtype=READ, is_elementwise=True
+    )
 
 
 def biomarkers_table(table: pl.DataFrame, target_unit: str | None = None) -> tuple[pl.DataFrame, list[Finding]]:
@@ -199,40 +281,32 @@ def biomarkers_table(table: pl.DataFrame, target_unit: str | None = None) -> tup
         As of `convert_biomarkers`, with analytes as written and rows in their order; findings of
         doubtful units in a whole column come last.
     """
-    typed, unread = _typed(table)
-    converted, findings = convert_biomarkers(typed, target_unit, keep_names=True)
-    status = pl.when(unread).then(pl.lit("rejected: the value is not a number")).otherwise("status")
-    result = converted.with_columns(status=status).select(_OUTPUT)
-    if unread.any():
-        text = f"{int(unread.sum())} rows hold a value that is not a number, such as 2.4 or <0.4"
-        findings.append(Finding("biomarkers", "value", "fatal", int(unread.sum()), text))
-    return result, [*findings, *suspect_units(typed)]
+    rows = typed_rows(table.lazy())
+    traits = unit_traits(rows, target_unit)
+    converted = converted_rows(rows, traits, keep_names=True).select(OUTPUT).collect()
+    return converted, table_findings(rows, converted.lazy(), traits)
 
 
-def _typed(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Read values as written; the second part says which rows hold something that is no number."""
-    text = table["value"].cast(pl.String).str.strip_chars()
-    below = text.str.starts_with("<").fill_null(False)
-    value = text.str.replace(r"^<\s*", "").cast(pl.Float64, strict=False).fill_nan(None)
-    empty = text.is_null() | text.str.to_lowercase().is_in(["", "na", "nan"])
-    given = _boolean(table["below_lod"]) if "below_lod" in table.columns else pl.Series([False] * table.height)
-    lod = table["lod"].cast(pl.Float64, strict=False) if "lod" in table.columns else pl.Series([None] * table.height)
-    typed = table.with_columns(
-        value.alias("value"), (below | given).alias("below_lod"), lod.cast(pl.Float64).alias("lod")
-    )
-    return typed, (value.is_null() & ~empty).alias("unread")
+def table_findings(rows: pl.LazyFrame, converted: pl.LazyFrame, traits: pl.DataFrame) -> list[Finding]:
+    """Say what is doubtful about a converted table: rows, then units that only a whole column betrays."""
+    measured = _measured(rows, traits)
+    sums = group_sums(measured)
+    return [*below_range(sums), *doubtful_rows(converted), *suspicious_units(measured, sums)]
 
 
-def _boolean(values: pl.Series) -> pl.Series:
-    return values.cast(pl.String).str.to_lowercase().is_in(["true", "1", "1.0", "yes"]).fill_null(False)
+def _measured(rows: pl.LazyFrame, traits: pl.DataFrame, parts: tuple[str, ...] = ("site", "plate")) -> pl.LazyFrame:
+    """Positive measured values with what `suspicious_units` needs of them."""
+    texts = [pl.col(name).cast(pl.String) for name in parts if name in _names(rows)]
+    positive = _in_base(rows, traits).filter(pl.col("in_base") > 0)
+    return positive.select("id", "written_unit", "in_base", "order", *texts)
+
+
+def _names(rows: pl.LazyFrame) -> list[str]:
+    return rows.collect_schema().names()
 
 
 def suspect_units(biomarkers: pl.DataFrame, sites: pl.DataFrame | None = None) -> list[Finding]:
     """Look for units that a single value cannot betray, in whole columns, sites and plates.
-
-    Two signs: more than half of a group lies outside the plausible range (or below what assays
-    detect) but inside it after the factor of another known unit; or a group lies from the others by
-    just such a factor, far beyond chance.
 
     Parameters
     ----------
@@ -244,79 +318,11 @@ def suspect_units(biomarkers: pl.DataFrame, sites: pl.DataFrame | None = None) -
     Returns
     -------
     list of Finding
-        At most one warning per analyte, unit and group. Nothing is changed.
+        As of `unit_suspicion.suspicious_units`.
     """
-    rows = _detected(biomarkers, sites)
-    found = []
-    for (analyte, unit), group in rows.group_by("id", "written_unit", maintain_order=True):
-        marker = load_biomarkers()[str(analyte)]
-        whole = _outside(group["in_base"], marker, str(unit))
-        if whole is not None:
-            found.append(_suspicion(marker, str(unit), "the whole column", group.height, whole))
-            continue
-        found += list(_suspect_parts(group, rows.filter(pl.col("id") == analyte), marker, str(unit)))
-    return found
-
-
-def _detected(biomarkers: pl.DataFrame, sites: pl.DataFrame | None) -> pl.DataFrame:
-    """Rows with a measured positive value, in the base unit, with site and plate where known."""
-    joined = _with_traits(biomarkers, None).with_columns(
-        in_base=pl.col("value").cast(pl.Float64) * pl.col("to_base"),
-        written_unit=pl.col("written").map_elements(normalise_unit, return_dtype=pl.String),
-    )
+    rows = biomarkers.lazy()
     if sites is not None and "site" in sites.columns:
-        joined = joined.join(sites.select("patient_id", pl.col("site").cast(pl.String)), on="patient_id", how="left")
-    return joined.filter(pl.col("refusal").is_null() & ~pl.col("below_lod") & (pl.col("in_base") > 0))
-
-
-def _outside(in_base: pl.Series, marker: Biomarker, unit: str) -> str | None:
-    """Find the unit that would bring most of a group into range, when most of it lies outside."""
-    # A range from 0 says nothing of too little: there, what assays usually detect takes its place.
-    low, high = marker.plausible_low or marker.typical_lod or 0.0, marker.plausible_high
-    if in_base.len() < _FEWEST or float((~in_base.is_between(low, high)).mean() or 0) <= _SHARE:  # type: ignore[arg-type]
-        return None
-    inside = {
-        other: float((in_base * (factor / marker.factors[unit])).is_between(low, high).mean() or 0)  # type: ignore[arg-type]
-        for other, factor in marker.factors.items()
-        if unit in marker.factors and factor != marker.factors[unit]
-    }
-    best = max(inside, key=lambda other: inside[other], default=None)
-    return best if best is not None and inside[best] > _SHARE else None
-
-
-def _suspect_parts(group: pl.DataFrame, analyte: pl.DataFrame, marker: Biomarker, unit: str) -> Iterator[Finding]:
-    for part in ("site", "plate"):
-        if part not in group.columns:
-            continue
-        for (name,), rows in group.drop_nulls(part).group_by(part, maintain_order=True):
-            other = _outside(rows["in_base"], marker, unit)
-            if other is None:
-                others = analyte.filter((pl.col(part) != name) | (pl.col("written_unit") != unit))
-                other = _far(rows["in_base"], others["in_base"], marker, unit)
-            if other is not None:
-                yield _suspicion(marker, unit, f'{part} "{name}"', rows.height, other)
-
-
-def _far(group: pl.Series, others: pl.Series, marker: Biomarker, unit: str) -> str | None:
-    """Find the unit whose factor explains how far a group lies from the others."""
-    if group.len() < _FEWEST or others.len() < _FEWEST or unit not in marker.factors:
-        return None
-    here, there = group.log10(), others.log10()
-    distance = float(there.median() or 0) - float(here.median() or 0)  # type: ignore[arg-type]
-    spread = float(here.std() or 0) ** 2 / here.len() + float(there.std() or 0) ** 2 / there.len()  # type: ignore[arg-type]
-    if abs(distance) < _FAR_APART or abs(distance) < _CERTAIN * spread**0.5:
-        return None
-    misfit = {
-        other: abs(pl.Series([factor / marker.factors[unit]]).log10().item() - distance)
-        for other, factor in marker.factors.items()
-    }
-    best = min(misfit, key=lambda other: misfit[other])
-    return best if misfit[best] <= _CLOSE else None
-
-
-def _suspicion(marker: Biomarker, unit: str, where: str, count: int, other: str) -> Finding:
-    message = (
-        f"{marker.id} in {unit}, {where}: the {count} values look as if they were in {other}. "
-        "Nothing was changed: check the laboratory's report and correct the unit."
-    )
-    return Finding("biomarkers", "unit", "warning", count, message)
+        own = sites.lazy().select("patient_id", pl.col("site").cast(pl.String))
+        rows = rows.drop("site", strict=False).join(own, on="patient_id", how="left", maintain_order="left")
+    measured = _measured(rows, unit_traits(rows))
+    return suspicious_units(measured, group_sums(measured))

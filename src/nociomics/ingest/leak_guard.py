@@ -60,8 +60,9 @@ def baseline_columns(
         Those measured at baseline; the others are noted.
     """
     kept = []
+    files = place(frame)
     for column, (word, named) in times_of(columns, sources).items():
-        where = f'{place(frame)}, column "{column}"'
+        where = f'{files}, column "{column}"'
         if column == outcome:
             notes.fatal(f"{where}: is the outcome that is to be predicted. Leave it out (drop:).", column=column)
         elif word != BASELINE:

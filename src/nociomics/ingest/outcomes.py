@@ -10,7 +10,7 @@ import polars as pl
 from nociomics.errors import did_you_mean
 from nociomics.ingest.notes import HIDDEN, Notes, place
 from nociomics.ingest.people import ID, matched, once_each
-from nociomics.ingest.sources import combined, read_source
+from nociomics.ingest.sources import combined, note_origins, read_source
 from nociomics.ingest.transforms import transformed
 from nociomics.ingest.values import is_time_column, not_numbers, number_column, yes_no_column
 from nociomics.tables.study import TableSource, Target
@@ -37,7 +37,8 @@ def read_outcomes(
     for source in sources:
         frame = read_source(source, root, notes)
         if frame is not None:
-            frames.append(transformed(_typed(frame, target, notes), source.transform, notes))
+            note_origins(frame, "outcomes", source, notes)
+            frames.append(transformed(_typed(frame, target, source.as_text, notes), source.transform, notes))
     whole = combined(frames)
     if whole is None:
         return None
@@ -49,8 +50,8 @@ def read_outcomes(
     return whole.drop(HIDDEN, strict=False)
 
 
-def _typed(frame: pl.DataFrame, target: Target | None, notes: Notes) -> pl.DataFrame:
-    columns = [name for name in frame.columns if name not in (ID, *HIDDEN)]
+def _typed(frame: pl.DataFrame, target: Target | None, labels: Sequence[str], notes: Notes) -> pl.DataFrame:
+    columns = [name for name in frame.columns if name not in (ID, *HIDDEN, *labels)]
     return frame.with_columns([_column(frame, name, target, notes) for name in columns])
 
 

@@ -9,8 +9,9 @@ import polars as pl
 
 from nociomics.ingest.leak_guard import baseline_columns, times_of
 from nociomics.ingest.notes import HIDDEN, Notes
+from nociomics.ingest.pain_type import with_usual_words
 from nociomics.ingest.people import ID, once_each
-from nociomics.ingest.sources import read_all
+from nociomics.ingest.sources import note_origins, read_all
 from nociomics.ingest.values import is_time_column, not_numbers, number_column, with_decimal_points
 from nociomics.tables.study import TableSource
 
@@ -38,15 +39,16 @@ def read_patients(
     DataFrame or None, one row per person
         Hidden columns, ``patient_id``, and every column of the files; None when no file could be read.
     """
-    frame = read_all(sources, root, notes)
+    frame = read_all(sources, root, notes, lambda part, source: note_origins(part, "patients", source, notes))
     if frame is None:
         return None
     frame = once_each(frame, notes)
-    words = {*_WORDS, *([groups] if groups else [])}
+    words = {*_WORDS, *([groups] if groups else []), *(name for source in sources for name in source.as_text)}
     columns = [name for name in frame.columns if name not in (ID, *HIDDEN)]
     frame = frame.with_columns([_typed(frame, name, name in words, notes) for name in columns])
     if "sex" in frame.columns:
         frame = frame.with_columns(_sex(frame["sex"]))
+    frame = with_usual_words(frame, notes)
     if "age" in frame.columns:
         odd = (frame["age"] < 0) | (frame["age"] > _OLDEST)
         notes.rows("fatal", frame, odd, f"are outside 0 to {_OLDEST} years.", column="age")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from nociomics.errors import did_you_mean
-from nociomics.ingest.notes import Notes, place
+from nociomics.ingest.notes import FILE, Notes, place
 
 ID = "patient_id"
 _NEAR = (
@@ -34,7 +34,7 @@ def without_empty_ids(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     """Note rows without an id as fatal, and return the others."""
     empty = frame[ID].is_null()
     notes.rows("fatal", frame, empty, "have no id. Complete it or remove these rows.", column=ID)
-    return frame.filter(~empty)
+    return frame.filter(~empty) if empty.any() else frame
 
 
 def once_each(frame: pl.DataFrame, notes: Notes, key: tuple[str, ...] = (ID,), advice: str = "") -> pl.DataFrame:
@@ -54,7 +54,7 @@ def once_each(frame: pl.DataFrame, notes: Notes, key: tuple[str, ...] = (ID,), a
     )
     what = "repeat an id that stands above" if key == (ID,) else f"repeat a combination of {', '.join(key)}"
     notes.rows("fatal", frame, again, f"{what}. {advice or 'Keep one row per person.'}", column=ID)
-    return frame.filter(~again)
+    return frame.filter(~again) if again.any() else frame
 
 
 def matched(frame: pl.DataFrame, people: pl.Series | None, notes: Notes) -> pl.DataFrame:
@@ -86,8 +86,16 @@ def matched(frame: pl.DataFrame, people: pl.Series | None, notes: Notes) -> pl.D
     elif rows < frame.height:
         what = f"have an id that is not in the table patients and are left out.{hint}"
         notes.rows("warning", frame, ~known, what, column=ID)
-    _count_absent(frame.filter(known), people, notes)
-    return frame.filter(known)
+    kept = frame if rows == frame.height else frame.filter(known)
+    notes.step(_only_file(frame), "matched", frame.height, rows, "rows of people of the table patients")
+    _count_absent(kept, people, notes)
+    return kept
+
+
+def _only_file(frame: pl.DataFrame) -> str | None:
+    """Return the file of all rows, or None when there are several."""
+    files = frame[FILE].unique().to_list() if FILE in frame.columns else []
+    return str(files[0]) if len(files) == 1 else None
 
 
 def _count_absent(frame: pl.DataFrame, people: pl.Series, notes: Notes) -> None:

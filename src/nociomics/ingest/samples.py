@@ -94,7 +94,7 @@ def read_samples(samples: SampleMap, root: Path, source: TableSource, notes: Not
     """
     described = TableSource.model_validate({"path": samples.path, "missing": source.missing})
     try:
-        raw = read_raw(root / samples.path, described)
+        raw = read_raw(root / samples.path, described, notes)
     except UnreadableTable as error:
         for problem in error.problems:
             notes.fatal(problem.message, count=problem.count)

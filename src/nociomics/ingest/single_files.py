@@ -6,11 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
+from nociomics.errors import StudyError, TableError, did_you_mean
 from nociomics.ingest.diplotypes import read_diplotypes
+from nociomics.ingest.gathered_bases import GivenBuild
 from nociomics.ingest.genotype import read_genotype
+from nociomics.ingest.genotype_conversion import convert_genotypes, convert_or_say
 from nociomics.ingest.notes import HIDDEN, Notes
 from nociomics.ingest.sources import open_source
-from nociomics.ingest.vcf import VcfReading, read_records
 from nociomics.tables.finding import Finding
 from nociomics.tables.study import TableSource
 
@@ -42,20 +44,60 @@ def read_pharmacogenes(
     positions = outside = None
     people: set[str] = set()
     if genotypes is not None:
-        source = TableSource(path=genotypes.name)
-        dosages, _, positions = read_genotype([source], genotypes.parent, None, notes)
-        people |= set(dosages["patient_id"])
+        source = TableSource(path=genotypes.name, variants="none")
+        found = read_genotype([source], genotypes.parent, None, notes)
+        positions = found.bases
+        people |= set(found.dosages["patient_id"])
     if diplotypes is not None:
         outside = read_diplotypes([TableSource(path=diplotypes.name)], diplotypes.parent, None, notes)
         people |= set() if outside is None else set(outside["patient_id"])
     return positions, outside, sorted(people), notes.findings
 
 
-def count_vcf(path: Path) -> dict[str, int | list[str]]:
-    """Count what a VCF holds: records, samples, multi-allelic sites, sites with indels, calls and missing calls."""
-    reading = VcfReading(path.name)
-    for _ in read_records(path, reading):
-        pass
-    names = ("records", "multiallelic", "with_indel", "gt_calls", "missing_gt")
-    counted: dict[str, int | list[str]] = {name: int(reading.counts[name]) for name in names}
-    return {**counted, "samples": len(reading.samples), "chroms": sorted(reading.chroms)}
+def convert_file(path: Path, folder: Path, build: str = "auto") -> list[Finding]:
+    """Convert one genotype file to a store.
+
+    Parameters
+    ----------
+    path : Path
+        VCF, BCF, PLINK 1 or PLINK 2.
+    folder : Path
+        The store to write.
+    build : str
+        ``auto``, ``GRCh37`` or ``GRCh38``.
+
+    Returns
+    -------
+    list of Finding
+        What was remarked; none of it fatal.
+
+    Raises
+    ------
+    StudyError
+        For another word than these builds.
+    TableError
+        With every problem of the file; then nothing is written.
+    """
+    notes = Notes("genotype")
+    convert_genotypes(path, path.name, folder, notes, known_build(build))
+    fatal = [finding.message for finding in notes.findings if finding.severity == "fatal"]
+    if fatal:
+        raise TableError("\n".join(fatal))
+    return notes.findings
+
+
+def convert_source(shown: str, root: Path, folder: Path, build: str = "auto") -> None:
+    """Convert one genotype file of a study; `genotype.read_genotype` opens what this wrote.
+
+    A file that cannot be used, and a table of dosages, leave a ``manifest.json`` that says so.
+    """
+    convert_or_say(root / shown, shown, folder, known_build(build))
+
+
+def known_build(build: str) -> GivenBuild:
+    """Return a genome build by its name."""
+    known: tuple[GivenBuild, ...] = ("auto", "GRCh37", "GRCh38")
+    for name in known:
+        if name == build:
+            return name
+    raise StudyError(f'build "{build}" is none of {", ".join(known)}.{did_you_mean(build, known)}')

@@ -9,16 +9,21 @@ from pathlib import Path
 import polars as pl
 
 from nociomics.errors import did_you_mean
+from nociomics.ingest.calendar_spans import months_between
 from nociomics.ingest.chosen_rows import chosen_rows
 from nociomics.ingest.content import UnreadableTable
+from nociomics.ingest.decimal_marks import with_points
 from nociomics.ingest.delimited import read_raw
 from nociomics.ingest.notes import FILE, HIDDEN, ROW, Notes, Severity, listed, place
 from nociomics.ingest.people import ID, has_id, without_empty_ids
+from nociomics.ingest.repeated_rows import without_repeats
 from nociomics.ingest.samples import joined_to_people
 from nociomics.ingest.values import parsed_times
 from nociomics.tables.study import TableSource, TimeBetween
 
 BASELINE = "baseline"
+_WITH_REPLICATES = ("biomarkers",)  # two equal rows are two wells that gave the same value
+VISIT = "visit"
 
 
 def read_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:
@@ -56,24 +61,40 @@ def read_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame |
 def open_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:
     """Read one file as text with its own column names changed to ours; None after a fatal finding."""
     try:
-        raw = read_raw(root / source.path, source)
+        raw = read_raw(root / source.path, source, notes)
     except UnreadableTable as error:
         for problem in error.problems:
             notes.fatal(problem.message, column=problem.column, count=problem.count)
         return None
     frame = _without_blank_rows(raw.insert_column(0, pl.lit(source.path).alias(FILE)), notes)
+    notes.step(source.path, "read", raw.height, frame.height, "rows of the file that hold anything")
+    if notes.table not in _WITH_REPLICATES:
+        frame = without_repeats(frame, notes)
     return _renamed(frame, source, notes, strict=not source.names_from)
 
 
 def described_rows(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl.DataFrame:
-    """Apply ``where``, ``values_map``, ``derive`` and ``label``."""
+    """Apply ``where``, ``values_map``, ``visits``, ``decimal``, ``derive`` and ``label``; look for ``as_text``."""
+    before = frame.height
     frame = chosen_rows(frame, source.where, notes, "where", source.columns)
+    if source.where:
+        notes.step(source.path, "left out", before, frame.height, f"where: {listed(list(source.where))}")
     frame = _mapped_values(frame, source, notes)
+    frame = _renamed_visits(frame, source, notes)
+    _note_unknown(
+        source.as_text,
+        list(frame.columns) if not source.names_from else source.as_text,
+        frame,
+        notes,
+        "as_text",
+        "fatal",
+    )
+    frame = with_points(frame, source.decimal, source.as_text, notes)
     frame = frame.with_columns(
         [
-            years
+            span
             for name, ends in source.derive.items()
-            if (years := _years(frame, name, ends, source, notes)) is not None
+            if (span := _time_between(frame, name, ends, source, notes)) is not None
         ]
     )
     return frame.with_columns([pl.lit(text).alias(name) for name, text in source.label.items()])
@@ -86,7 +107,8 @@ def described_columns(frame: pl.DataFrame, source: TableSource, notes: Notes) ->
     names = [name for name in frame.columns if name not in (*HIDDEN, ID)]
     if source.keep is not None:
         _note_unknown([name for name in source.keep if name != ID], names, frame, notes, "keep", "fatal")
-        names = [name for name in names if name in source.keep]
+        wanted = set(source.keep)
+        names = [name for name in names if name in wanted]
     _note_unknown([name for name in source.drop if "*" not in name], names, frame, notes, "drop", "warning")
     names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in source.drop)]
     return frame.select(*[name for name in HIDDEN if name in frame.columns], ID, *names)
@@ -151,14 +173,16 @@ def _without_blank_rows(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     columns = [name for name in frame.columns if name not in HIDDEN]
     blank = frame.select(pl.all_horizontal(pl.col(columns).is_null()).alias("blank"))["blank"]
     notes.rows("info", frame, blank, "hold nothing at all and are left out.")
-    return frame.filter(~blank)
+    return frame.filter(~blank) if blank.any() else frame
 
 
 def _renamed(frame: pl.DataFrame, source: TableSource, notes: Notes, *, strict: bool) -> pl.DataFrame:
-    present = {theirs: ours for theirs, ours in source.columns.items() if theirs in frame.columns and theirs != ours}
+    # Spaces around the file's names are cut when it is read, so a study may write them with or without.
+    asked = {theirs if theirs in frame.columns else theirs.strip(): ours for theirs, ours in source.columns.items()}
+    present = {theirs: ours for theirs, ours in asked.items() if theirs in frame.columns and theirs != ours}
     known = [name for name in frame.columns if name not in HIDDEN]
     if strict:
-        _note_unknown(list(source.columns), known, frame, notes, "columns", "fatal")
+        _note_unknown(list(asked), known, frame, notes, "columns", "fatal")
     ours = [present.get(name, name) for name in frame.columns]
     twice = sorted({name for name in ours if ours.count(name) > 1}) if len(set(ours)) < len(ours) else []
     if twice:
@@ -198,16 +222,52 @@ def _mapped_values(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl
     return frame
 
 
-def _years(frame: pl.DataFrame, name: str, ends: TimeBetween, source: TableSource, notes: Notes) -> pl.Series | None:
+def _time_between(
+    frame: pl.DataFrame, name: str, ends: TimeBetween, source: TableSource, notes: Notes
+) -> pl.Series | None:
+    """Years or months between two dates, as text like every other column; a negative one is fatal."""
     columns = [source.columns.get(end, end) for end in ends.ends]
     _note_unknown([end for end in columns if end not in frame.columns], frame.columns, frame, notes, "derive", "fatal")
     if any(end not in frame.columns for end in columns):
         return None
+    unit = "years" if ends.years_from else "months"
     for end in columns:
         wrong = frame[end].is_not_null() & parsed_times(frame[end]).is_null()
-        notes.rows("fatal", frame, wrong, "are not dates (write 2026-01-31), so no years follow.", column=end)
-    days = (parsed_times(frame[columns[1]]) - parsed_times(frame[columns[0]])).dt.total_days()
-    return (days / ends.days_per_unit).round(3).cast(pl.String).alias(name)
+        notes.rows("fatal", frame, wrong, f"are not dates (write 2026-01-31), so no {unit} follow.", column=end)
+    months = months_between(parsed_times(frame[columns[0]]), parsed_times(frame[columns[1]]))
+    negative = (months < 0).fill_null(False)
+    notes.rows(
+        "fatal", frame, negative, f'lie before "{columns[0]}", so "{name}" would be negative.', column=columns[1]
+    )
+    spans = (months / (12 if ends.years_from else 1)).round(3)
+    return spans.zip_with(~negative, pl.Series([None], dtype=pl.Float64)).cast(pl.String).alias(name)
+
+
+def _renamed_visits(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl.DataFrame:
+    """Turn the file's words for visits into ours."""
+    if not source.visits:
+        return frame
+    if VISIT not in frame.columns:
+        names = [name for name in frame.columns if name not in HIDDEN]
+        notes.fatal(
+            f'{place(frame)}: visits: needs the column "{VISIT}".{did_you_mean(VISIT, names)} '
+            f"Name it under columns: {{their name: {VISIT}}}.",
+            column=VISIT,
+        )
+        return frame
+    wrong = frame[VISIT].is_not_null() & ~frame[VISIT].is_in([*source.visits, *source.visits.values()])
+    notes.rows("warning", frame, wrong, "are of a visit that visits: does not name; it stays as it is.", column=VISIT)
+    return frame.with_columns(pl.col(VISIT).replace(source.visits))
+
+
+def note_origins(frame: pl.DataFrame, table: str, source: TableSource, notes: Notes) -> pl.DataFrame:
+    """Note for each column of a file, described already, which column of the file it came from; return the frame."""
+    theirs = {ours: name for name, ours in source.columns.items()}
+    theirs |= {name: "; ".join(ends.ends) for name, ends in source.derive.items()}
+    for name in frame.columns:
+        if name not in HIDDEN and name not in source.label:
+            notes.came_from(table, name, source.path, theirs.get(name, name))
+    return frame
 
 
 def _widened(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl.DataFrame:

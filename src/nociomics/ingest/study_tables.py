@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ from nociomics.errors import TableError, did_you_mean
 from nociomics.ingest.biomarkers import read_biomarkers
 from nociomics.ingest.blocks import read_block
 from nociomics.ingest.diplotypes import read_diplotypes
-from nociomics.ingest.expression import read_expression
-from nociomics.ingest.genotype import read_genotype
+from nociomics.ingest.expression import read_expression, read_reference
+from nociomics.ingest.genotype import GenotypeTables, read_genotype
 from nociomics.ingest.inclusion import included
 from nociomics.ingest.notes import HIDDEN, Notes
 from nociomics.ingest.outcomes import read_outcomes
 from nociomics.ingest.patients import covariates, read_patients
 from nociomics.ingest.people import ID
 from nociomics.ingest.questionnaires import read_questionnaires
+from nociomics.ingest.score_weights import read_score_weights
+from nociomics.ingest.treatment_history import read_treatment_history
 from nociomics.ingest.treatments import read_treatments
 from nociomics.tables.contract import Contract
 from nociomics.tables.files import write_table
@@ -34,15 +37,21 @@ from nociomics.tables.ingested import (
     DIPLOTYPES,
     DOSAGES,
     EXPRESSION,
+    EXPRESSION_REFERENCE,
     EXPRESSION_SAMPLES,
+    GENOTYPE_PEOPLE,
+    ORIGINS,
     OUTCOMES,
     PATIENTS,
     PHARMACOGENE_GENOTYPES,
+    READINGS,
     RESPONSES,
     SCORES,
+    TREATMENT_HISTORY,
     TREATMENTS,
     VARIANTS,
 )
+from nociomics.tables.polygenic import SCORE_WEIGHTS
 from nociomics.tables.study import BlockSource, Study
 
 logger = logging.getLogger(__name__)
@@ -54,15 +63,21 @@ _CONTRACTS: dict[str, Contract] = {
     "dosages": DOSAGES,
     "variants": VARIANTS,
     "pharmacogene_genotypes": PHARMACOGENE_GENOTYPES,
+    "genotype_people": GENOTYPE_PEOPLE,
     "diplotypes": DIPLOTYPES,
     "expression": EXPRESSION,
     "expression_samples": EXPRESSION_SAMPLES,
+    "expression_reference": EXPRESSION_REFERENCE,
+    "score_weights": SCORE_WEIGHTS,
     "biomarkers": BIOMARKERS,
     "responses": RESPONSES,
     "scores": SCORES,
     "treatments": TREATMENTS,
+    "treatment_history": TREATMENT_HISTORY,
     "outcomes": OUTCOMES,
     "flow": COHORT_FLOW,
+    "origins": ORIGINS,
+    "readings": READINGS,
 }
 
 
@@ -71,7 +86,8 @@ class IngestedStudy:
     """A study's tables as read; None for a table that it does not name or that could not be read.
 
     Every table holds only people who meet the study's ``include``. ``block_sources`` has the files of each block, for
-    what the next stage needs to know of them (``within``). ``flow`` keeps `COHORT_FLOW`.
+    what the next stage needs to know of them (``within``). ``flow`` keeps `COHORT_FLOW`, ``origins`` where each
+    part came from (`ORIGINS`) and ``readings`` what was done to the rows of each file (`READINGS`).
     """
 
     patients: pl.DataFrame | None = None
@@ -79,21 +95,34 @@ class IngestedStudy:
     dosages: pl.DataFrame | None = None
     variants: pl.DataFrame | None = None
     pharmacogene_genotypes: pl.DataFrame | None = None
+    genotype_people: pl.DataFrame | None = None
     diplotypes: pl.DataFrame | None = None
     expression: pl.DataFrame | None = None
     expression_samples: pl.DataFrame | None = None
+    expression_reference: pl.DataFrame | None = None
+    score_weights: pl.DataFrame | None = None
     biomarkers: pl.DataFrame | None = None
     responses: pl.DataFrame | None = None
     scores: pl.DataFrame | None = None
     treatments: pl.DataFrame | None = None
+    treatment_history: pl.DataFrame | None = None
     outcomes: pl.DataFrame | None = None
     blocks: dict[str, pl.DataFrame] = field(default_factory=dict)
     block_sources: dict[str, tuple[BlockSource, ...]] = field(default_factory=dict)
     flow: pl.DataFrame | None = None
+    origins: pl.DataFrame | None = None
+    readings: pl.DataFrame | None = None
     findings: list[Finding] = field(default_factory=list)
 
 
-def read_study(study: Study, folder: Path, *, for_prediction: bool = False) -> IngestedStudy:
+def read_study(
+    study: Study,
+    folder: Path,
+    *,
+    for_prediction: bool = False,
+    stores: Path | None = None,
+    wanted_variants: Sequence[str] | None = None,
+) -> IngestedStudy:
     """Read every table that a study names.
 
     Parameters
@@ -104,6 +133,11 @@ def read_study(study: Study, folder: Path, *, for_prediction: bool = False) -> I
         Where a relative ``data_root`` starts.
     for_prediction : bool
         True for new patients, who need no outcome and no treatment: the target is then not looked for.
+    stores : Path, optional
+        Folder of the genotype files converted already, ``stores/<number>``; without it they are converted into a
+        temporary folder.
+    wanted_variants : sequence of str, optional
+        Variants that a model was trained with: exactly these are read, whatever the study chooses.
 
     Returns
     -------
@@ -139,25 +173,45 @@ def read_study(study: Study, folder: Path, *, for_prediction: bool = False) -> I
         flow=flow,
         block_sources={b.name: tuple(s for s in tables.blocks if s.name == b.name) for b in tables.blocks},
     )
-    read = _with_measurements(read, study, root, ids, outcome, of)
+    genotypes = partial(read_genotype, stores=stores, wanted=wanted_variants)
+    read = _with_measurements(read, study, root, ids, outcome, of, genotypes)
     read = _only_included(read, None if patients is None else patients[ID])
     found = [finding for note in notes.values() for finding in note.findings]
     _log(read, found)
-    return replace(read, findings=found)
+    origins, readings = _provenance(list(notes.values()))
+    return replace(read, findings=found, origins=origins, readings=readings)
 
 
 def _with_measurements(
-    read: IngestedStudy, study: Study, root: Path, ids: pl.Series | None, outcome: str | None, of: _NotesOf
+    read: IngestedStudy,
+    study: Study,
+    root: Path,
+    ids: pl.Series | None,
+    outcome: str | None,
+    of: _NotesOf,
+    genotypes: Callable[..., GenotypeTables],
 ) -> IngestedStudy:
     tables, started = study.tables, read.treatments
     if tables.genotype:
-        dosages, variants, calls = read_genotype(tables.genotype, root, ids, of("genotype"))
-        read = replace(read, dosages=dosages, variants=variants, pharmacogene_genotypes=calls)
+        found = genotypes(tables.genotype, root, ids, of("genotype"))
+        read = replace(
+            read,
+            dosages=found.dosages,
+            variants=found.variants,
+            pharmacogene_genotypes=found.bases,
+            genotype_people=found.people,
+        )
+    if tables.polygenic_scores:
+        read = replace(read, score_weights=_score_weights(study, root, of("polygenic_scores")))
     if tables.diplotypes:
         read = replace(read, diplotypes=read_diplotypes(tables.diplotypes, root, ids, of("diplotypes")))
+    if tables.treatment_history:
+        history = read_treatment_history(tables.treatment_history, root, ids, started, of("treatment_history"))
+        read = replace(read, treatment_history=history)
     if tables.expression:
         expression, samples = read_expression(tables.expression, root, ids, started, of("expression"))
-        read = replace(read, expression=expression, expression_samples=samples)
+        reference = read_reference(tables.expression, root, of("expression"))
+        read = replace(read, expression=expression, expression_samples=samples, expression_reference=reference)
     if tables.biomarkers:
         measured = read_biomarkers(tables.biomarkers, root, ids, started, of("biomarkers"))
         read = replace(read, biomarkers=measured)
@@ -172,13 +226,30 @@ def _with_measurements(
     return replace(read, blocks=blocks)
 
 
+def _score_weights(study: Study, root: Path, notes: Notes) -> pl.DataFrame | None:
+    if not study.tables.genotype:
+        notes.fatal("polygenic_scores: need genotypes, and the study names none. Add tables: genotype.")
+    weights = [read_score_weights(source, root, notes) for source in study.tables.polygenic_scores]
+    read = [each for each in weights if each is not None]
+    return pl.concat(read) if read else None
+
+
+def _provenance(notes: Sequence[Notes]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Where every part came from and what was done to the rows, of all tables."""
+    origins = [row for note in notes for row in note.origins]
+    readings = [row for note in notes for row in note.readings]
+    kinds = {column.name: pl.Int64 if column.kind == "integer" else pl.String for column in READINGS.columns}
+    parts = pl.DataFrame(origins, schema={column.name: pl.String for column in ORIGINS.columns})
+    return parts.unique(maintain_order=True), pl.DataFrame(readings, schema=kinds)
+
+
 def _check_columns_of_patients(study: Study, people: pl.DataFrame | None, notes: Notes, groups: str | None) -> None:
     """Look for the columns of patients that other parts of the study name."""
     if people is None:
         return
     tables = study.tables
     every = [getattr(tables, name) for name in type(tables).model_fields]
-    within = {source.within for sources in every for source in sources if source.within is not None}
+    within = {source.within for sources in every for source in sources if getattr(source, "within", None) is not None}
     wanted = [("within", name) for name in sorted(within)] + ([("target.groups", groups)] if groups else [])
     known = [name for name in people.columns if name not in (ID, *HIDDEN)]
     for key, name in wanted:
@@ -217,7 +288,11 @@ def _only_included(read: IngestedStudy, ids: pl.Series | None) -> IngestedStudy:
 
 
 def _log(read: IngestedStudy, findings: Sequence[Finding]) -> None:
-    sizes = [(name, frame.height) for name in _CONTRACTS if (frame := getattr(read, name)) is not None]
+    sizes = [
+        (name, frame.height)
+        for name in _CONTRACTS
+        if name not in ("origins", "readings") and (frame := getattr(read, name)) is not None
+    ]
     sizes += [(f"block {name}", frame.height) for name, frame in read.blocks.items()]
     fatal = sum(finding.severity == "fatal" for finding in findings)
     rows = ", ".join(f"{name} {height}" for name, height in sizes)
@@ -243,7 +318,8 @@ def write_ingested(ingested: IngestedStudy, folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Gets ``<table>.parquet`` for every table that was given and ``block_<name>.parquet`` for every block.
+        Gets ``<table>.parquet`` for every table that was given, ``block_<name>.parquet`` for every block, and always
+        ``origins.parquet`` and ``readings.parquet``.
 
     Raises
     ------

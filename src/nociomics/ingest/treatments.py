@@ -10,7 +10,7 @@ import polars as pl
 from nociomics.errors import did_you_mean
 from nociomics.ingest.notes import HIDDEN, Notes, place
 from nociomics.ingest.people import ID, matched, once_each
-from nociomics.ingest.sources import read_all
+from nociomics.ingest.sources import note_origins, read_all
 from nociomics.ingest.values import time_column
 from nociomics.tables.study import TableSource
 
@@ -19,6 +19,7 @@ _ASSIGNMENT = {
     **dict.fromkeys(("observational", "observed"), "observational"),
 }
 _FEW = 10
+_NAMED = 3
 
 
 def read_treatments(
@@ -38,7 +39,7 @@ def read_treatments(
     DataFrame or None, one row per treated person
         As in the contract ``TREATMENTS``: ``arm`` as text, ``started_at`` as Datetime, further columns as text.
     """
-    frame = read_all(sources, root, notes)
+    frame = read_all(sources, root, notes, lambda part, source: note_origins(part, "treatments", source, notes))
     if frame is None:
         return None
     column = arm_column or "arm"
@@ -79,7 +80,15 @@ def _with_assignment(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
 
 def _note_small_arms(frame: pl.DataFrame, notes: Notes) -> None:
     sizes = frame.group_by("arm").len().sort("arm")
-    for arm, size in sizes.filter(pl.col("len") < _FEW).iter_rows():
+    for arm, size in sizes.filter(pl.col("len").is_between(_NAMED, _FEW - 1)).iter_rows():
         notes.warning(f'arm "{arm}": has {size} people; effects of so small an arm are hardly known.', count=size)
+    # The word of so few people may be a slip, a free text or an id, and is not shown.
+    tiny = sizes.filter(pl.col("len") < _NAMED)
+    if tiny.height:
+        notes.warning(
+            f"{tiny.height} arms have fewer than {_NAMED} people each: look for other spellings of an arm.",
+            column="arm",
+            count=int(tiny["len"].sum()),
+        )
     if sizes.height == 1:
         notes.warning("all treated people have the same arm: no treatments can be compared.", count=frame.height)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
-from nociomics.ingest.notes import Notes, Severity
+from nociomics.ingest.missing_codes import note_codes, words_for_missing
+from nociomics.ingest.notes import HIDDEN, Notes, Severity
 
 _DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
 _WHOLE = r"^[+-]?\d+$"
@@ -52,7 +55,7 @@ def with_decimal_points(text: pl.Series) -> pl.Series | None:
     return text.str.replace(",", ".", literal=True)
 
 
-def number_column(frame: pl.DataFrame, column: str, notes: Notes) -> pl.Series:
+def number_column(frame: pl.DataFrame, column: str, notes: Notes, *, codes: bool = True) -> pl.Series:
     """Return a column as Float64; text where a number belongs is one fatal finding.
 
     Parameters
@@ -61,6 +64,10 @@ def number_column(frame: pl.DataFrame, column: str, notes: Notes) -> pl.Series:
         With hidden columns; the column holds text.
     column : str
         Its name.
+    notes : Notes
+        Takes the findings.
+    codes : bool
+        Whether to warn of usual codes for missing (999) among the values.
 
     Returns
     -------
@@ -68,7 +75,8 @@ def number_column(frame: pl.DataFrame, column: str, notes: Notes) -> pl.Series:
         Null where missing or (after a fatal finding) unreadable.
     """
     text = frame[column]
-    wrong = not_numbers(text)
+    numbers = parsed_numbers(text).alias(column)
+    wrong = text.is_not_null() & numbers.is_null()
     if wrong.any():
         pointed = with_decimal_points(text)
         if pointed is not None:
@@ -78,8 +86,11 @@ def number_column(frame: pl.DataFrame, column: str, notes: Notes) -> pl.Series:
                 count=int((text != pointed).sum() or 0),
             )
             return parsed_numbers(pointed).alias(column)
-        notes.rows("fatal", frame, wrong, _TEXT_FOR_NUMBER + _comma_hint(text.filter(wrong)), column=column)
-    return parsed_numbers(text).alias(column)
+        notes.rows("fatal", frame, wrong, _TEXT_FOR_NUMBER + _hint(text.filter(wrong)), column=column)
+    if codes:
+        hidden = [frame[name] for name in HIDDEN if name in frame.columns]
+        note_codes(pl.DataFrame([*hidden, numbers]), [column], notes)
+    return numbers
 
 
 _TEXT_FOR_NUMBER = (
@@ -87,10 +98,26 @@ _TEXT_FOR_NUMBER = (
 )
 
 
-def _comma_hint(wrong: pl.Series) -> str:
+def _hint(wrong: pl.Series) -> str:
+    words = words_for_missing(wrong)
+    said = f" (such as missing: [{', '.join(quoted(word) for word in words)}])" if words else ""
     if wrong.str.contains(_DECIMAL_COMMA).any():
-        return " (some use a decimal comma and some do not, or the comma may part thousands: write decimal points)."
-    return "."
+        return (
+            f"{said} (some use a decimal comma and some do not, or the comma may part thousands: write decimal points, "
+            'or say decimal: "," or decimal: ".").'
+        )
+    return f"{said}."
+
+
+def quoted(word: str) -> str:
+    """Write a word in quotation marks, as YAML takes it.
+
+    Examples
+    --------
+    >>> quoted("n.d.")
+    '"n.d."'
+    """
+    return json.dumps(word, ensure_ascii=False)
 
 
 def number_columns(frame: pl.DataFrame, columns: list[str], notes: Notes) -> pl.DataFrame:
@@ -108,13 +135,15 @@ def number_columns(frame: pl.DataFrame, columns: list[str], notes: Notes) -> pl.
         if plain[name].null_count() != frame[name].null_count() or not plain[name].is_finite().all()
     ]
     aside = Notes(notes.table)
-    repaired = [number_column(frame, name, aside) for name in lost]
+    repaired = [number_column(frame, name, aside, codes=False) for name in lost]
     notes.findings += aside.findings[:10]
     if len(aside.findings) > 10:
         severity: Severity = "fatal" if aside.has_fatal else "info"
         rest = len(aside.findings) - 10
         notes.add(severity, f"{rest} further columns have the same problem as those named before.", count=rest)
-    return plain.with_columns(repaired)
+    whole = plain.with_columns(repaired)
+    note_codes(whole, columns, notes)
+    return whole
 
 
 def parsed_times(text: pl.Series) -> pl.Series:

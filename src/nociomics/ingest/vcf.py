@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,7 @@ _REFERENCE = re.compile(rb"^[ACGTNacgtn]+$")
 _ALTERNATIVE = re.compile(rb"^([ACGTNacgtn*]+|<[^<>]+>|\.|.*[\[\]].*|\.[ACGTNacgtn]+|[ACGTNacgtn]+\.)$")
 _GT = re.compile(rb"^(\d+|\.)(?:([/|])(\d+|\.))?$")
 _TAB, _COLON, _SLASH, _BAR, _DOT, _ZERO = (ord(mark) for mark in "\t:/|.0")
+_DIGITS_OF_POS = 18
 NO_CALL, NO_COPY = -1, -2
 
 
@@ -48,9 +49,9 @@ class Record:
     def phase_sets(self) -> list[str | None]:
         """PS of every sample, None where it is missing."""
         keys = self.format.split(b":")
-        fields = self.samples.split(b"\t")
         if b"PS" not in keys:
-            return [None] * len(fields)
+            return [None] * len(self.first)
+        fields = self.samples.split(b"\t")
         index = keys.index(b"PS")
         parts = (text.split(b":") for text in fields)
         return [p[index].decode() if len(p) > index and p[index] != b"." else None for p in parts]
@@ -58,7 +59,7 @@ class Record:
     @property
     def end(self) -> int:
         """Last position of a reference block; the record's own when it is none."""
-        found = re.search(r"(?:^|;)END=(\d+)", self.info)
+        found = re.search(r"(?:^|;)END=(\d{1,18})", self.info)
         return int(found[1]) if found else self.pos
 
 
@@ -97,7 +98,7 @@ def read_records(path: Path, reading: VcfReading) -> Iterator[Record]:
     """Stream the records of a VCF, plain, gzipped or BGZF.
 
     A line that is no valid record is counted in ``reading.malformed`` and not yielded. A faster parser has only to
-    yield the same records.
+    yield the same records: `vcf_matrix` does, and comes here for the lines that it cannot hold.
 
     Parameters
     ----------
@@ -112,26 +113,31 @@ def read_records(path: Path, reading: VcfReading) -> Iterator[Record]:
         When the file has no header line, repeats a sample name, or is cut.
     """
     try:
-        with _opened(path, reading.shown) as stream:
-            line_number = _read_header(stream, reading)
-            for line in stream:
-                line_number += 1
-                text = line.rstrip(b"\r\n")
-                if not text:
-                    continue
-                reading.counts["records"] += 1
-                try:
-                    record = _record(text, line_number, reading)
-                except _BadLine as error:
-                    reading.note(reading.malformed, str(error), line_number)
-                    continue
+        with opened(path, reading.shown) as stream:
+            first = read_header(stream, reading) + 1
+            for number, line in enumerate(stream, start=first):
+                record = record_of(line, number, reading)
                 if record is not None:
                     yield record
     except CUT as error:
         raise truncated(reading.shown) from error
 
 
-def _opened(path: Path, shown: str) -> IO[bytes]:
+def record_of(line: bytes, number: int, reading: VcfReading) -> Record | None:
+    """Read and count one line; None for an empty, malformed or odd one, which is noted."""
+    text = line.rstrip(b"\r\n")
+    if not text:
+        return None
+    reading.counts["records"] += 1
+    try:
+        return _record(text, number, reading)
+    except _BadLine as error:
+        reading.note(reading.malformed, str(error), number)
+        return None
+
+
+def opened(path: Path, shown: str) -> IO[bytes]:
+    """Open a VCF, decompressing when it is zipped; a BGZF file without its end marker is refused."""
     with path.open("rb") as stream:
         zipped = stream.read(2) == GZIP
     if not zipped:
@@ -140,7 +146,8 @@ def _opened(path: Path, shown: str) -> IO[bytes]:
     return igzip.open(path, "rb")  # type: ignore[no-any-return, no-untyped-call]
 
 
-def _read_header(stream: IO[bytes], reading: VcfReading) -> int:
+def read_header(stream: Iterable[bytes], reading: VcfReading) -> int:
+    """Take samples and contigs from the first lines; returns the number of the header line."""
     for number, line in enumerate(stream, start=1):
         text = line.decode("utf-8", errors="replace").rstrip("\r\n")
         if text.startswith("##") or text.startswith("\ufeff##"):
@@ -173,7 +180,7 @@ def _record(text: bytes, line: int, reading: VcfReading) -> Record | None:
         raise _BadLine("have too few fields")
     chrom, pos, name, ref, alt, _, filters, info = fields[:8]
     alts = [] if alt == b"." else alt.split(b",")
-    if not pos.isdigit() or not chrom:
+    if not pos.isdigit() or len(pos) > _DIGITS_OF_POS or not chrom:
         raise _BadLine("have no valid position")
     if not _REFERENCE.match(ref):
         raise _BadLine("have a REF that is not made of A, C, G, T, N")
@@ -202,7 +209,8 @@ def _record(text: bytes, line: int, reading: VcfReading) -> Record | None:
         second=second,
         phased=phased,
         format=fields[8] if count else b"",
-        samples=fields[9] if count else b"",
+        # only phase sets are still looked for in the text; of many samples it is not kept in vain
+        samples=fields[9] if count and b"PS" in fields[8].split(b":") else b"",
     )
 
 

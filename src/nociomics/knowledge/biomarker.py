@@ -5,50 +5,30 @@ from __future__ import annotations
 import csv
 import math
 import re
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from nociomics.knowledge.specimen import UNSTATED, afternoon, fitting_specimens, specimen_of, specimens_in, words_of
+from nociomics.knowledge.unit import (
+    ACTIVITY,
+    MASS,
+    MASS_FRACTION,
+    MOLAR,
+    MOLAR_FRACTION,
+    normalise_unit,
+    unit_at_end,
+    unit_words,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# How much one unit is, in g/L, mol/L, g/g, mol/g or mm/h.
-_MASS = {
-    "g/L": 1.0,
-    "mg/mL": 1.0,
-    "mg/dL": 1e-2,
-    "mg/L": 1e-3,
-    "ug/mL": 1e-3,
-    "ug/dL": 1e-5,
-    "ug/L": 1e-6,
-    "ng/mL": 1e-6,
-    "ng/dL": 1e-8,
-    "ng/L": 1e-9,
-    "pg/mL": 1e-9,
-    "fg/mL": 1e-12,
-}
-_MOLAR = {
-    "mmol/L": 1e-3,
-    "umol/L": 1e-6,
-    "nmol/mL": 1e-6,
-    "nmol/L": 1e-9,
-    "pmol/mL": 1e-9,
-    "pmol/L": 1e-12,
-    "fmol/mL": 1e-12,
-    "fmol/L": 1e-15,
-}
-_MASS_FRACTION = {"ng/mg": 1e-6, "ng/g": 1e-9, "pg/mg": 1e-9, "pg/g": 1e-12}
-_MOLAR_FRACTION = {"nmol/g": 1e-9, "pmol/mg": 1e-9, "pmol/g": 1e-12, "fmol/mg": 1e-12}
-_ACTIVITY = {"IU/mL": 1.0, "IU/L": 1e-3, "mIU/mL": 1e-3, "kIU/L": 1.0, "kIU/mL": 1e3}
 _GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "κ": "kappa"}
-_SPECIMENS = (
-    ("hair", ("hair",)),
-    ("saliva", ("saliva", "salivary", "oral fluid")),
-    ("plasma", ("plasma", "edta", "heparin", "citrate")),
-    ("serum", ("serum",)),
-)
+_STANDARD = re.compile(r"\d{2}/\d{3}")
 
 
 class Reference(BaseModel):
@@ -71,7 +51,10 @@ class Biomarker(BaseModel):
     aliases : tuple of str
         Other names, in lower case.
     specimen : str
-        ``blood`` where serum and plasma share a row, else the specimen it stands for.
+        ``blood`` where serum and plasma share a row, ``unstated`` for a row that stands for no known specimen,
+        else the specimen it stands for.
+    family : str or None
+        Id of the row for an unstated specimen, for analytes that differ between specimens.
     feature : str
         Begins the name of its feature.
     base_unit : str
@@ -97,6 +80,7 @@ class Biomarker(BaseModel):
     aliases: tuple[str, ...]
     gene: str | None
     specimen: str
+    family: str | None
     matrix: str
     feature: str
     base_unit: str
@@ -126,7 +110,7 @@ class Biomarker(BaseModel):
         if self.quantity == "rate":
             yield self.base_unit, 1.0
             return
-        mass, molar = (_MASS, _MOLAR) if self.quantity == "concentration" else (_MASS_FRACTION, _MOLAR_FRACTION)
+        mass, molar = (MASS, MOLAR) if self.quantity == "concentration" else (MASS_FRACTION, MOLAR_FRACTION)
         yield from mass.items()
         if self.molar_allowed and self.molar_mass is not None:
             yield from ((unit, amount * self.molar_mass) for unit, amount in molar.items())
@@ -145,7 +129,7 @@ class Biomarker(BaseModel):
         known = self.factors.get(normalise_unit(unit))
         if known is not None:
             return known
-        activity = _ACTIVITY.get(normalise_unit(unit))
+        activity = ACTIVITY.get(normalise_unit(unit))
         iu_per_ug = self._iu_per_ug(standard)
         if activity is None or iu_per_ug is None:
             return None
@@ -153,7 +137,7 @@ class Biomarker(BaseModel):
         return _tidy(activity / iu_per_ug * self.factors["ug/mL"])
 
     def _iu_per_ug(self, standard: str | None) -> float | None:
-        code = re.search(r"\d{2}/\d{3}", standard or "")
+        code = _STANDARD.search(standard or "")
         return None if code is None else {name[-6:]: value for name, value in self.standards.items()}.get(code[0])
 
     @property
@@ -166,40 +150,6 @@ def _tidy(factor: float) -> float:
     """Return a power of ten as one, not as 999.9999999999999; other factors as they are."""
     near = float(f"1e{round(math.log10(factor))}")
     return near if math.isclose(factor, near, rel_tol=1e-12) else factor
-
-
-def unit_words(unit: str) -> str:
-    """Write a unit so that it fits into a column name.
-
-    Examples
-    --------
-    >>> unit_words("pg/mL"), unit_words("nmol/L")
-    ('pg_per_ml', 'nmol_per_l')
-    """
-    return unit.lower().replace("/", "_per_").replace(" ", "_")
-
-
-@cache
-def _unit_spellings() -> dict[str, str]:
-    known = (*_MASS, *_MOLAR, *_MASS_FRACTION, *_MOLAR_FRACTION, *_ACTIVITY, "mm/h")
-    return {unit.lower(): unit for unit in known}
-
-
-@cache
-def normalise_unit(text: str) -> str:
-    """Return a unit as we write it: case, blanks, micro signs and "mcg" do not matter.
-
-    An unknown unit comes back with its blanks removed and is refused by `Biomarker.factor`.
-
-    Examples
-    --------
-    >>> normalise_unit("µg / dL"), normalise_unit("mcg/dl"), normalise_unit("[iU]/mL"), normalise_unit("per cent")
-    ('ug/dL', 'ug/dL', 'IU/mL', 'percent')
-    """
-    plain = re.sub(r"\s+", "", text).replace("µ", "u").replace("μ", "u").replace("[", "").replace("]", "")
-    folded = plain.lower().replace("mcg/", "ug/").replace("mcmol/", "umol/").replace("mm/hr", "mm/h")
-    folded = re.sub(r"litre$|liter$", "l", folded)
-    return _unit_spellings().get(folded, plain)
 
 
 def fold_name(text: str) -> str:
@@ -229,7 +179,7 @@ def _biomarker(row: dict[str, str], standards: dict[str, float]) -> Biomarker:
     plain = ("id", "name", "specimen", "matrix", "feature", "base_unit", "quantity", "plausible_status", "source")
     record: dict[str, Any] = {
         **{key: row[key] for key in plain},
-        **{key: row[key] or None for key in ("gene", "molar_status", "loinc_status")},
+        **{key: row[key] or None for key in ("gene", "family", "molar_status", "loinc_status")},
         **{key: _number(row[key]) for key in ("molar_mass", "plausible_low", "plausible_high", "typical_lod")},
         **{key: tuple(part for part in row[key].split(";") if part) for key in ("aliases", "loinc")},
         "molar_allowed": row["molar_allowed"] == "yes",
@@ -257,58 +207,122 @@ def load_biomarkers() -> dict[str, Biomarker]:
 
 @cache
 def _by_name() -> dict[str, str]:
+    """Every folded name, alias and LOINC code of an analyte."""
     found: dict[str, str] = {}
     for marker in load_biomarkers().values():
-        for name in (marker.id, *marker.aliases):
+        for name in (marker.id, *marker.aliases, *(f"loinc{code}" for code in marker.loinc)):
             if found.setdefault(fold_name(name), marker.id) != marker.id:
                 raise ValueError(f'two analytes claim the name "{name}"')
     return found
 
 
-def _specimen(text: str | None) -> str | None:
-    folded = (text or "").casefold()
-    return next((name for name, words in _SPECIMENS if any(word in folded for word in words)), None)
+@dataclass(frozen=True)
+class Meaning:
+    """What a name stands for, with what else the name says.
 
+    Attributes
+    ----------
+    marker : Biomarker or None
+        None when the name, or the specimen for it, is not known: ``problem`` says which.
+    unit, standard : str or None
+        Unit and WHO standard written into the name: ``IL-6 (pg/mL)``, ``il6_pg_per_ml``, ``IL-6 (WHO 89/548)``.
+    specimen_known : bool
+        False where serum and plasma (or saliva, hair) differ and the specimen is not stated.
+    problem : str or None
+        Why there is no marker.
+    """
 
-def _afternoon(text: str | None) -> bool:
-    return re.search(r"\bpm\b|afternoon|evening", (text or "").casefold()) is not None
+    marker: Biomarker | None
+    unit: str | None = None
+    standard: str | None = None
+    specimen_known: bool = True
+    problem: str | None = None
 
 
 @cache
-def find_biomarker(text: str, specimen: str | None = None) -> Biomarker | None:
-    """Return the analyte that a name means, None when it is not known.
+def meaning_of(text: str, specimen: str | None = None) -> Meaning:
+    """Find the analyte that a name means, in the specimen that the name or its own column states.
 
-    BDNF and cortisol are different analytes in different specimens: the specimen (its own column,
-    or in brackets behind the name) decides; without one, BDNF is serum and cortisol morning serum.
+    BDNF and cortisol are different analytes in different specimens. Where none is stated they are an
+    analyte of their own, which is pooled with none of the others; a specimen that contradicts the name,
+    or in which the analyte is not known, is a problem.
 
     Parameters
     ----------
     text : str
-        Id or name; case, hyphens and Greek letters do not matter.
+        Id, name, name of its feature, or LOINC code; case, hyphens and Greek letters do not matter.
     specimen : str, optional
         Such as ``EDTA plasma``, ``saliva``, ``serum, pm``.
+
+    Examples
+    --------
+    >>> meaning_of("IL-6 (pg/mL)").unit, meaning_of("bdnf", "hair").problem
+    ('pg/mL', 'bdnf is known in plasma, serum, not in hair')
+    """
+    standard = _STANDARD.search(text)
+    plain = re.sub(r"[(\[][^)\]]*\d{2}/\d{3}[^)\]]*[)\]]", " ", text) if standard else text
+    whole = _by_name().get(fold_name(plain)) or _by_name().get(f"loinc{fold_name(plain)}")
+    name, unit = (whole, None) if whole else _name_and_unit(plain)
+    rest = None if name else _without_specimen(plain)
+    if rest is not None:
+        name, unit, said = rest
+        specimen = f"{specimen or ''} {said}"
+    if name is None:
+        return Meaning(None, problem="unknown analyte")
+    found = _in_specimen(load_biomarkers()[name], specimen)
+    return replace(found, unit=unit, standard=standard[0] if standard else None)
+
+
+def find_biomarker(text: str, specimen: str | None = None) -> Biomarker | None:
+    """Return the analyte that a name means, None when it is not known; see `meaning_of`.
 
     Examples
     --------
     >>> find_biomarker("TNF-α").id, find_biomarker("BDNF", "EDTA plasma").id, find_biomarker("cortisol (hair)").id
     ('tnf_alpha', 'bdnf_plasma', 'cortisol_hair')
     """
-    name, bracket = re.sub(r"\s*\([^)]*\)\s*$", "", text), re.search(r"\(([^)]*)\)\s*$", text)
-    found = _by_name().get(fold_name(text))
-    if found is None and bracket is not None:
-        found, specimen = _by_name().get(fold_name(name)), f"{specimen or ''} {bracket[1]}"
-    if found is None:
-        return None
-    return load_biomarkers()[_in_specimen(found, specimen)]
+    return meaning_of(text, specimen).marker
 
 
-def _in_specimen(found: str, specimen: str | None) -> str:
-    """Only the names that stand for a default are moved by the specimen."""
-    where = _specimen(specimen)
-    if found == "bdnf_serum" and where == "plasma":
-        return "bdnf_plasma"
-    if found == "cortisol_serum_am" and where in {"saliva", "hair"}:
-        return f"cortisol_{where}"
-    if found == "cortisol_serum_am" and _afternoon(specimen):
-        return "cortisol_serum_pm"
-    return found
+def _tokens(text: str) -> tuple[str, ...]:
+    for letter, word in _GREEK.items():
+        text = text.replace(letter, word)
+    return words_of(text.replace("µ", "u").replace("μ", "u"))
+
+
+def _name_and_unit(text: str) -> tuple[str | None, str | None]:
+    tokens, unit = unit_at_end(_tokens(text))
+    return (_by_name().get("".join(tokens)), unit) if unit else (None, None)
+
+
+def _without_specimen(text: str) -> tuple[str, str | None, str] | None:
+    """Read a name that holds its specimen, such as "cortisol (saliva) nmol/L"."""
+    tokens, unit = unit_at_end(_tokens(text))
+    _, rest = specimens_in(tokens)
+    bare = tuple(word for word in rest if word not in {"am", "pm", "morning", "afternoon", "evening"})
+    name = _by_name().get("".join(bare))
+    return None if name is None or bare == tokens else (name, unit, " ".join(tokens))
+
+
+def _in_specimen(named: Biomarker, specimen: str | None) -> Meaning:
+    stated = specimen_of(specimen)
+    if named.specimen == UNSTATED and stated not in {UNSTATED, None}:
+        return _of_family(named, str(stated), afternoon(specimen))
+    if named.specimen == UNSTATED:
+        return Meaning(named, specimen_known=False)
+    if stated in {UNSTATED, None} or stated in fitting_specimens(named.specimen):
+        return Meaning(named)
+    known = ", ".join(sorted(fitting_specimens(named.specimen)))
+    return Meaning(None, problem=f"{named.id} is known in {known}, not in {stated}")
+
+
+def _of_family(named: Biomarker, stated: str, later: bool) -> Meaning:
+    """Choose the row of the specimen; of serum cortisol there is one for the morning and one for the afternoon."""
+    family = [marker for marker in load_biomarkers().values() if marker.family == named.id and marker is not named]
+    fitting = [marker for marker in family if stated in fitting_specimens(marker.specimen)]
+    if fitting:
+        return Meaning(fitting[-1] if later else fitting[0])
+    known = sorted({specimen for marker in family for specimen in fitting_specimens(marker.specimen)})
+    if stated == "blood":  # serum or plasma, not said which
+        return Meaning(named, specimen_known=False)
+    return Meaning(None, problem=f"{named.id} is known in {', '.join(known)}, not in {stated}")

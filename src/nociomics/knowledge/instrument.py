@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from nociomics.errors import NociomicsError, did_you_mean
+from nociomics.knowledge.instrument_item import Code, Fact, Item, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from importlib.resources.abc import Traversable
 
 SCHEMA = "nociomics-instrument/1"
-Status = Literal["checked", "general", "project_default"]
 Method = Literal[
     "sum",
     "mean",
@@ -30,103 +30,6 @@ Method = Literal[
     "profile",
     "custom:psqi",
 ]
-
-_EMPTY = {"", "na", "nan"}
-_BOOLEAN = {"0": 0.0, "1": 1.0, "no": 0.0, "yes": 1.0, "n": 0.0, "y": 1.0, "false": 0.0, "true": 1.0}
-_CLOCK = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2}(?:\.0+)?)?\s*([ap]\.?m\.?)?")
-
-
-class Fact(BaseModel):
-    """A frozen record of a knowledge file that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Item(Fact):
-    """One item: how it is answered and what an answer is worth.
-
-    Attributes
-    ----------
-    id : str
-        Number or neutral name, as in the instrument's file.
-    kind : {"integer", "number", "boolean", "coded", "clock"}
-        A clock answer is worth its hours since midnight.
-    low, high : float
-        Smallest and largest number of points, before any reversal.
-    codes : dict of str to float
-        Allowed answers of a coded item and their points.
-    """
-
-    id: str
-    kind: Literal["integer", "number", "boolean", "coded", "clock"]
-    low: float
-    high: float
-    codes: dict[str, float] = {}
-
-    def points(self, text: str | float | None) -> float | None:
-        """Return the points of an answer as written, None when it is empty.
-
-        Raises
-        ------
-        ValueError
-            When the answer is not allowed; its text does not show the answer.
-
-        Examples
-        --------
-        >>> sleep = load_instrument("bdi_ii").item("16")
-        >>> sleep.points("2a"), sleep.points(" "), load_instrument("dn4").item("1").points("yes")
-        (2.0, None, 1.0)
-        """
-        answer = "" if text is None else str(text).strip().casefold()
-        if answer in _EMPTY:
-            return None
-        points = self._read(answer)
-        if points is None or not self.low <= points <= self.high:
-            raise ValueError(f'item "{self.id}" allows {self.allowed}')
-        return points
-
-    def _read(self, answer: str) -> float | None:
-        if self.kind == "clock":
-            return _hours(answer)
-        if self.kind == "boolean" and answer in _BOOLEAN:
-            return _BOOLEAN[answer]
-        number = _number(answer)
-        if self.kind == "coded":
-            key = answer if number is None or number != int(number) else str(int(number))
-            return self.codes.get(key)
-        whole = number is not None and number == int(number)
-        return number if whole or self.kind == "number" else None
-
-    @property
-    def allowed(self) -> str:
-        """What may be answered, for a message."""
-        if self.kind == "coded":
-            return ", ".join(self.codes)
-        if self.kind == "boolean":
-            return "0, 1, yes, no, true, false"
-        if self.kind == "clock":
-            return "a clock time such as 23:15"
-        return f"{'whole numbers ' if self.kind == 'integer' else ''}{self.low:g} to {self.high:g}"
-
-
-def _number(answer: str) -> float | None:
-    try:
-        value = float(answer)
-    except ValueError:
-        return None
-    return value if abs(value) < float("inf") else None
-
-
-def _hours(answer: str) -> float | None:
-    match = _CLOCK.fullmatch(answer)
-    if match is None:
-        return None
-    hours, minutes, half = int(match[1]), int(match[2]), (match[3] or "").replace(".", "")
-    if half:
-        if not 1 <= hours <= 12:
-            return None
-        hours = hours % 12 + (12 if half == "pm" else 0)
-    return hours + minutes / 60 if hours < 24 and minutes < 60 else None
 
 
 class Missing(Fact):
@@ -156,21 +59,26 @@ class Cutoff(Fact):
 
 
 class Change(Fact):
-    """A change that matters: absolute points or percent of baseline, in one direction."""
+    """A change that matters: absolute points or percent of the first score, in one direction.
+
+    Attributes
+    ----------
+    direction : {"decrease", "increase", "state"}
+        A state is no change: the later score lies at or below ``value``.
+    above : bool
+        True when the change must be larger than ``value``, not only as large.
+    new_band : bool
+        True when the score must have left its band as well.
+    """
 
     kind: Literal["absolute", "percent"]
     value: float
     direction: Literal["decrease", "increase", "state"]
+    above: bool = False
+    new_band: bool = False
     label: str
     status: Status
     source: str
-
-
-class Code(Fact):
-    """A LOINC code."""
-
-    code: str
-    status: Status
 
 
 class Scale(Fact):
@@ -198,10 +106,10 @@ class Scale(Fact):
     items: tuple[str, ...] = ()
     reversed: tuple[str, ...] = ()
     divisor: float = 1.0
-    weights: dict[str, float] = {}
+    weights: dict[str, float] = Field(default_factory=dict)
     item_max: float | None = None
-    table: dict[int, float] = {}
-    standard_error: dict[int, float] = {}
+    table: dict[int, float] = Field(default_factory=dict)
+    standard_error: dict[int, float] = Field(default_factory=dict)
     range: tuple[float, float]
     direction: Literal["higher_worse", "higher_better", "neutral"]
     missing: Missing | None = None
@@ -264,7 +172,7 @@ class Example(Fact):
     id: str
     responses: dict[str, str | None]
     expect: dict[str, float | str | None]
-    bands: dict[str, str] = {}
+    bands: dict[str, str] = Field(default_factory=dict)
 
 
 class Instrument(Fact):
@@ -294,7 +202,7 @@ class Instrument(Fact):
     respondent: str
     recall: str
     licence: Licence
-    column_aliases: dict[str, str] = {}
+    column_aliases: dict[str, str] = Field(default_factory=dict)
     items: dict[str, Item]
     scales: dict[str, Scale]
     safety: tuple[SafetyItem, ...] = ()
@@ -333,36 +241,32 @@ class Instrument(Fact):
         return {**alone, **own, **self.column_aliases}
 
 
-class ValueSet(Fact):
-    """Coefficients of one national EQ-5D-5L value set, by term."""
-
-    value_set: str
-    paper: str
-    source: str
-    status: Status
-    version: int
-    terms: dict[str, float]
-
-
-def _folder() -> Traversable:
+def instruments_folder() -> Traversable:
+    """Return the folder of the shipped files."""
     return resources.files("nociomics.knowledge").joinpath("instruments")
 
 
-def _expanded(raw: dict[str, Any]) -> dict[str, Any]:
+def expanded(raw: dict[str, Any]) -> dict[str, Any]:
     """Give every item of a group its own record, and scales their id as key."""
     items: dict[str, Any] = {}
     for group in raw["items"]:
         shared = {key: value for key, value in group.items() if key != "ids"}
         if "codes" in shared:
             shared |= {"low": min(shared["codes"].values()), "high": max(shared["codes"].values())}
-        items |= {item: {"id": item, **shared} for item in group["ids"]}
+        loinc = shared.pop("loinc", None)
+        codes = (
+            {}
+            if loinc is None
+            else {item: {"code": code, "status": loinc["status"]} for item, code in loinc["codes"].items()}
+        )
+        items |= {item: {"id": item, **shared, "loinc": codes.get(item)} for item in group["ids"]}
     return {**raw, "items": items, "scales": {scale["id"]: scale for scale in raw["scales"]}}
 
 
 @cache
 def instrument_ids() -> tuple[str, ...]:
     """Ids of all shipped instruments, sorted."""
-    names = (entry.name for entry in _folder().iterdir())
+    names = (entry.name for entry in instruments_folder().iterdir())
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
@@ -374,8 +278,8 @@ def _aliases() -> dict[str, str]:
 
 @cache
 def _read(instrument_id: str) -> Instrument:
-    text = _folder().joinpath(f"{instrument_id}.yaml").read_text(encoding="utf-8")
-    return Instrument.model_validate(_expanded(yaml.safe_load(text)))
+    text = instruments_folder().joinpath(f"{instrument_id}.yaml").read_text(encoding="utf-8")
+    return Instrument.model_validate(expanded(yaml.safe_load(text)))
 
 
 def load_instrument(instrument_id: str) -> Instrument:
@@ -401,53 +305,44 @@ def load_instruments() -> dict[str, Instrument]:
     return {name: _read(name) for name in instrument_ids()}
 
 
-@cache
-def _item_columns() -> dict[str, tuple[str, str]]:
+def item_columns(instruments: Mapping[str, Instrument]) -> dict[str, tuple[str, str]]:
+    """Return every wide column name, in lower case, and the instrument and item that it means.
+
+    Raises
+    ------
+    NociomicsError
+        When two instruments claim the same column.
+    """
     found: dict[str, tuple[str, str]] = {}
-    for instrument in load_instruments().values():
+    for instrument in instruments.values():
         for column, item in instrument.columns.items():
-            if found.setdefault(column, (instrument.id, item)) != (instrument.id, item):
-                raise ValueError(f'two instruments claim the column "{column}"')
+            other, _ = found.setdefault(column, (instrument.id, item))
+            if other != instrument.id:
+                raise NociomicsError(f'the instruments {other} and {instrument.id} both claim the column "{column}".')
     return found
 
 
-def resolve_item(column: str) -> tuple[str, str] | None:
+@cache
+def _shipped_columns() -> dict[str, tuple[str, str]]:
+    return item_columns(load_instruments())
+
+
+def folded(word: str) -> str:
+    """Write a name as instruments and items are looked up: lower case, with "_" for spaces, points and dashes."""
+    return re.sub(r"[\s.-]+", "_", word.strip().lower())
+
+
+def resolve_item(column: str, columns: Mapping[str, tuple[str, str]] | None = None) -> tuple[str, str] | None:
     """Return (instrument, item) of a wide questionnaire column, None when it is none.
+
+    Parameters
+    ----------
+    columns : mapping, optional
+        From `item_columns`; the shipped instruments when left out.
 
     Examples
     --------
     >>> resolve_item("bpi_sf_9a"), resolve_item("bpi_int_1"), resolve_item("age")
     (('bpi_sf', '9A'), ('bpi_sf', '9A'), None)
     """
-    return _item_columns().get(re.sub(r"[\s.-]+", "_", column.strip().lower()))
-
-
-@cache
-def load_value_sets() -> dict[str, ValueSet]:
-    """Return the EQ-5D-5L value sets by name."""
-    facts = ("value_set", "paper", "source", "status", "version")
-    found = {}
-    with _folder().joinpath("eq5d5l_value_sets.csv").open("r", encoding="utf-8") as handle:
-        for row in csv.DictReader(handle):
-            terms = {term: float(value) for term, value in row.items() if term not in facts and value}
-            record = {name: row[name] for name in facts}
-            found[row["value_set"]] = ValueSet.model_validate({**record, "terms": terms})
-    return found
-
-
-def load_value_set(name: str) -> ValueSet:
-    """Return one EQ-5D-5L value set by name (case is forgiven; ``Japan`` finds ``Japan_cTTO``).
-
-    Raises
-    ------
-    NociomicsError
-        When there is none of this name, with the names there are.
-    """
-    sets = load_value_sets()
-    wanted = name.strip().lower()
-    near = [known for known in sets if known.lower() == wanted or known.lower().split("_")[0] == wanted]
-    if not near:
-        raise NociomicsError(
-            f'there is no EQ-5D-5L value set "{name}".{did_you_mean(name, sets)} Known: {", ".join(sets)}.'
-        )
-    return sets[near[0]]
+    return (_shipped_columns() if columns is None else columns).get(folded(column))

@@ -150,7 +150,11 @@ class FeatureBlocks:
 
     def _learn_part(self, features: pl.DataFrame, rows: pl.DataFrame, modality: str, within: str | None) -> _Part:
         names = rows["feature"].to_list()
-        logged = [modality == LOG_MODALITY and kind == "numeric" for kind in rows["kind"]]
+        # what may be negative (a rise, a slope) or is no amount (an hour) has no low limit of 0: it stays as it is
+        amounts = [
+            kind == "numeric" and low is not None and low >= 0 for kind, low in rows.select("kind", "low").rows()
+        ]
+        logged = [modality == LOG_MODALITY and amount for amount in amounts]
         values = _numbers(features, names, logged)
         level_of = _levels_of(features, within)
         useful = _varies(values)

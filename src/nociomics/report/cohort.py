@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from nociomics.report.arms import arm_rows
 from nociomics.report.formats import interval, is_null, number, plural, share
+from nociomics.report.pain_types import pain_type_rows, subgroup_rows
 from nociomics.report.performance import (
     curve_charts,
     gain_table,
@@ -44,6 +45,8 @@ class CohortReportData:
         None when nothing was to be predicted.
     flow, findings, catalogue : DataFrame
         As in `COHORT_FLOW`, `FINDINGS`, `FEATURE_CATALOGUE`.
+    pain_types : DataFrame or None, one row per person
+        ``patient_id, pain_type``; None when the study does not record it.
     arms : DataFrame or None, one row per treatment
         As in `arms.arm_rows`.
     metrics : mapping of name to {value, lower, upper, n, method}
@@ -72,6 +75,7 @@ class CohortReportData:
     flow: pl.DataFrame
     findings: pl.DataFrame
     catalogue: pl.DataFrame
+    pain_types: pl.DataFrame | None = None
     arms: pl.DataFrame | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     gate: Mapping[str, Any] | None = None
@@ -109,6 +113,8 @@ def cohort_report(context: CohortReportData) -> str:
         outcome=outcome_words(target),
         response=None if target is None else response_words(target),
         flow=context.flow.to_dicts(),
+        pain_types=pain_type_rows(context.pain_types),
+        subgroups=subgroup_rows(context.curves),
         arms=_arms(context.arms),
         modalities=modality_rows(context.catalogue),
         quality=quality_sentence(context.findings),

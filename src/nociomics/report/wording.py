@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nociomics.report.formats import interval, is_null, listed, number
+from nociomics.report.formats import count, interval, is_null, listed, number
 from nociomics.tables.study import Target
 
 Verdict = Literal["found", "nothing", "worse", "unknown"]
@@ -18,6 +18,8 @@ DRIVERS_REFUSED = (
     "Drivers are not shown: the model did not pass the gate for explanations. "
     "A model of pure noise has drivers too, and they would mean nothing."
 )
+FEWER_THAN_FIVE = "fewer than 5"
+SMALL_CELLS = 'Groups of one to four people are written as "fewer than 5" and are not drawn.'
 OMICS = frozenset({"genotype", "expression", "biomarkers", "pgx"})
 _PLAIN = frozenset({"clinical", "questionnaires"})
 _SIGNIFICANT = 0.05
@@ -366,3 +368,49 @@ def plain_modality(modality: str) -> str:
         "questionnaires": "forms you filled in",
     }
     return known.get(modality, modality.replace("_", " "))
+
+
+def small_count(people: int) -> str:
+    """Write a count of people; one to four are not told.
+
+    Examples
+    --------
+    >>> small_count(0), small_count(3), small_count(12)
+    ('0', 'fewer than 5', '12')
+    """
+    return FEWER_THAN_FIVE if 0 < people < 5 else count(people)
+
+
+def quality_advice(severity: str) -> str:
+    """Say what to do about a finding that does not say it itself."""
+    if severity == "fatal":
+        return "Mend it in the file or in the study file, then run the same command again."
+    return "Look at it in the file, and ask those who delivered it; the values were kept as they are."
+
+
+def association_words(row: Mapping[str, Any]) -> str:
+    """Say what follows when two groupings of people go together.
+
+    Examples
+    --------
+    >>> association_words({"first": "batch", "second": "site", "cramers_v": 1.0, "nested": "both"})[:41]
+    'batch and site are aliased: each batch is'
+    >>> association_words({"first": "batch", "second": "arm", "cramers_v": 0.05, "nested": None})
+    'batch and arm are mixed well enough to be told apart.'
+    """
+    first, second, v = row["first"], row["second"], row["cramers_v"]
+    if v is None:
+        return "There is only one group, so nothing can be compared."
+    cannot = f"an effect of {first} and an effect of {second} cannot be told apart, and no correction can mend that."
+    if row["nested"] == "both":
+        return f"{first} and {second} are aliased: each {first} is one {second}, so {cannot}"
+    if row["nested"] is not None:
+        inner, outer = (first, second) if row["nested"] == "first" else (second, first)
+        return (
+            f"Every {inner} holds people of one {outer} only: differences between them are also differences of {outer}."
+        )
+    if v >= 0.8:
+        return f"{first} and {second} are nearly aliased: {cannot}"
+    if v >= 0.3:
+        return f"{first} and {second} go together: keep it in mind when a difference between groups is read."
+    return f"{first} and {second} are mixed well enough to be told apart."

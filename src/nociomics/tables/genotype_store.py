@@ -76,18 +76,18 @@ def packed(copies: np.ndarray) -> np.ndarray:
     [[0, 1, 2, -1, 1]]
     """
     variants, samples = copies.shape
-    codes = _CODES[copies.view(np.uint8)]
+    codes = _CODES.take(copies.view(np.uint8))
     over = -samples % 4
     if over:
         codes = np.concatenate([codes, np.zeros((variants, over), np.uint8)], axis=1)
-    four = codes.reshape(variants, -1, 4)
+    four = codes.reshape(variants, (samples + over) // 4, 4)
     whole: np.ndarray = four[:, :, 0] | four[:, :, 1] << 2 | four[:, :, 2] << 4 | four[:, :, 3] << 6
     return whole
 
 
 def unpacked(rows: np.ndarray, samples: int) -> np.ndarray:
     """Return copies as Int8 of shape (variants, samples), `MISSING` where there is no call."""
-    whole: np.ndarray = _FOUR[rows].reshape(len(rows), -1)
+    whole: np.ndarray = _FOUR[rows].reshape(len(rows), 4 * rows.shape[1])
     return whole[:, :samples]
 
 

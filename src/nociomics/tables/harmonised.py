@@ -9,7 +9,7 @@ FEATURES = Contract(
     (Column("patient_id"),),
     key=("patient_id",),
     open=True,
-    row="one person; numbers as Float64, categories as text, null = not measured",
+    row="one person; numbers as Float64 (genes and large blocks as Float32), categories as text, null = not measured",
 )
 
 FEATURE_CATALOGUE = Contract(

@@ -29,7 +29,7 @@ DOSAGES = Contract(
     (_ID,),
     key=("patient_id",),
     open=True,
-    row="one genotyped person; one Int8 column per variant: copies of ALT (0, 1, 2), null when not called",
+    row="one genotyped person; one column per variant: copies of ALT (Int8, or Float64), null when not called",
 )
 
 VARIANTS = Contract(
@@ -45,6 +45,17 @@ VARIANTS = Contract(
     ),
     key=("variant",),
     row="one variant",
+)
+
+GENOTYPE_PEOPLE = Contract(
+    "genotype_people",
+    (
+        _ID,
+        Column("sample", meaning="as in the genotype file"),
+        Column("store", meaning="folder below ingested/genotype that holds its calls"),
+    ),
+    key=("patient_id", "store"),
+    row="one person of the study in one store of genotypes",
 )
 
 PHARMACOGENE_GENOTYPES = Contract(
@@ -90,6 +101,13 @@ EXPRESSION = Contract(
     row="one person's sample; one Float32 column per gene, as measured (counts, TPM or log2)",
 )
 
+EXPRESSION_REFERENCE = Contract(
+    "expression_reference",
+    (Column("gene"), Column("count", "number", low=0)),
+    key=("gene",),
+    row="one gene of the fixed profile that normalise: tmm compares every sample with",
+)
+
 EXPRESSION_SAMPLES = Contract(
     "expression_samples",
     (_ID, Column("batch", null=True), Column("collected_at", null=True, required=False)),
@@ -106,6 +124,7 @@ BIOMARKERS = Contract(
         Column("unit", meaning="as reported"),
         Column("below_lod", "boolean"),
         Column("lod", "number", null=True, meaning="in the reported unit"),
+        Column("above_limit", "boolean", required=False, meaning="the value is the upper limit, as in >500"),
         Column("plate", null=True),
         Column("specimen", null=True),
         Column("collected_at", null=True),
@@ -194,4 +213,10 @@ OUTCOMES = Contract(
     "outcomes", (_ID,), key=("patient_id",), open=True, row="one person; one column per outcome, null = not observed"
 )
 
-BLOCK = Contract("block", (_ID,), key=("patient_id",), open=True, row="one person; one Float64 column per feature")
+BLOCK = Contract(
+    "block",
+    (_ID,),
+    key=("patient_id",),
+    open=True,
+    row="one person; one Float64 column per feature (Float32 from files of 64 MB and more)",
+)

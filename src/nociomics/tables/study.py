@@ -56,11 +56,6 @@ class TimeBetween(Strict):
         """Columns of the earlier and the later date."""
         return (self.years_from or self.months_from or "", self.years_to or self.months_to or "")
 
-    @property
-    def days_per_unit(self) -> float:
-        """Days of a year or of a month."""
-        return 365.25 if self.years_from else 365.25 / 12
-
 
 class TableSource(Strict):
     """One file of one table, and how its columns and values are to be understood."""
@@ -140,7 +135,9 @@ class Tables(Strict):
 
     patients: Sources = Field(min_length=1, description="one row per person")
     genotype: Sources = Field([], description="VCF, BCF, PLINK 1 or 2, or a table of dosages")
-    polygenic_scores: list[PolygenicScoreSource] = Field([], description="weight files, applied to genotype")
+    polygenic_scores: Annotated[list[PolygenicScoreSource], BeforeValidator(_list_of_sources)] = Field(
+        [], description="weight files, applied to genotype"
+    )
     diplotypes: Sources = Field([], description="star alleles called elsewhere")
     expression: Sources = Field([], description="counts, TPM or log2 values per gene")
     biomarkers: Sources = Field([], description="cytokines, hormones and other analytes")

@@ -1,0 +1,86 @@
+"""Answers that a clinician must see, whatever becomes of the score that they belong to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from nociomics.tables.contract import Column, Contract
+from nociomics.tables.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nociomics.knowledge.instrument import Instrument
+
+SAFETY_ITEMS = Contract(
+    "safety_items",
+    (
+        Column("patient_id", meaning="the study's own id"),
+        Column("visit"),
+        Column("instrument", meaning="id of knowledge/instruments, or of the study's own"),
+        Column("item", meaning="item id of the instrument file"),
+        Column("points", "number", meaning="points of the answer, before any reversal"),
+        Column("at_least", "number", meaning="points from which the answer must be seen"),
+        Column("concern", meaning="what it may tell of"),
+        Column("provenance", allowed=("checked", "general", "project_default"), meaning="how sure the rule is"),
+    ),
+    key=("patient_id", "visit", "instrument", "item"),
+    row="one answer that a clinician must look at; for the people who care for the patient, never for a log",
+)
+
+
+def safety_items(responses: pl.DataFrame, instruments: Mapping[str, Instrument]) -> pl.DataFrame:
+    """List the answers that a clinician must see.
+
+    The answer itself decides: whether its total could be scored does not matter.
+
+    Parameters
+    ----------
+    responses : DataFrame, one row per answer
+        As in `tables.ingested.RESPONSES`.
+
+    Returns
+    -------
+    DataFrame, one row per answer
+        As in `SAFETY_ITEMS`, by person, visit, instrument and item; no rows when there is none.
+    """
+    rules = pl.DataFrame(
+        [
+            (instrument.id, rule.item, float(rule.at_least), rule.concern, rule.status)
+            for instrument in instruments.values()
+            for rule in instrument.safety
+        ],
+        schema={
+            "instrument": pl.String,
+            "item": pl.String,
+            "at_least": pl.Float64,
+            "concern": pl.String,
+            "provenance": pl.String,
+        },
+        orient="row",
+    )
+    asked = responses.join(rules, on=["instrument", "item"], how="inner", maintain_order="left")
+    raised = asked.filter(pl.col("response") >= pl.col("at_least"))
+    columns = [column.name for column in SAFETY_ITEMS.columns]
+    listed = raised.rename({"response": "points"}).select(columns)
+    return listed.sort("patient_id", "visit", "instrument", "item")
+
+
+def safety_findings(raised: pl.DataFrame) -> list[Finding]:
+    """Tell how many people gave such an answer, without saying who.
+
+    Parameters
+    ----------
+    raised : DataFrame
+        From `safety_items`.
+    """
+    people = raised["patient_id"].n_unique()
+    if not people:
+        return []
+    message = (
+        f"{people} people gave an answer that a clinician must see ({raised.height} answers). Who they are stands in "
+        "the list of safety items, for the clinicians responsible"
+    )
+    return [Finding("questionnaires", None, "warning", people, message)]

@@ -1,0 +1,319 @@
+"""Read a VCF as sites and copies of ALT, many lines at once; what does not fit goes to the reader of single records.
+
+Lines of one piece of the file are taken together: the tabs say where each sample's cell begins, and its first four
+bytes say its genotype. A line is only taken this way when that is sure to give what `vcf.read_records` gives; every
+other line (odd genotypes, allele numbers of two digits, other places of GT, anything malformed) is read by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nociomics.ingest.content import CUT, truncated
+from nociomics.ingest.genome_build import plain_chrom
+from nociomics.ingest.line_stream import read_ahead, whole_lines
+from nociomics.ingest.pharmacogene_calls import touches
+from nociomics.ingest.store_writer import SITES
+from nociomics.ingest.vcf import NO_CALL, Record, VcfReading, opened, read_header, read_records, record_of
+from nociomics.ingest.vcf_lines import Lines, Sites, line_ends, plain_sites, well_parted
+from nociomics.tables.genotype_store import MISSING
+
+NOT_COUNTED = ("*", "<NON_REF>", "<*>")
+"""ALTs that stand for no allele of their own."""
+_OPEN = ("<NON_REF>", "<*>")
+_END = re.compile(rb"[\t;]END=(\d{1,18})")
+_TAB, _LINE, _COLON, _SLASH, _BAR, _DOT, _ZERO = (ord(mark) for mark in "\t\n:/|.0")
+_RECORDS_PER_BATCH = 256
+
+
+@dataclass
+class Batch:
+    """Some variants of a VCF in the file's order.
+
+    Attributes
+    ----------
+    sites : DataFrame, one row per counted allele
+        Columns of `store_writer.SITES`.
+    copies : ndarray of int8, shape (variants, samples)
+        Copies of ALT; ``MISSING`` where any allele is.
+    touched : list of Record
+        The records of these lines that lie on a place that is looked for.
+    lines : int
+        Lines read.
+    """
+
+    sites: pl.DataFrame
+    copies: np.ndarray
+    touched: list[Record]
+    lines: int = 0
+
+
+@dataclass
+class _Cells:
+    """Genotypes of lines: ``one`` and ``two`` are digits or points as bytes, of shape (lines, samples)."""
+
+    one: np.ndarray
+    two: np.ndarray
+    missing: np.ndarray
+    sound: np.ndarray
+    top: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.top = np.maximum(self.one, self.two).max(axis=1).astype(np.int64) - _ZERO
+
+
+def read_batches(path: Path, reading: VcfReading, places: dict[str, np.ndarray]) -> Iterator[Batch]:
+    """Stream the variants of a VCF, plain, gzipped or BGZF.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reading : VcfReading
+        Filled while the batches are taken, as by `vcf.read_records`; its samples and contigs are known before the
+        first batch.
+    places : dict of str to ndarray
+        Positions that are looked for, per chromosome; from `pharmacogene_calls.places`.
+
+    Raises
+    ------
+    UnreadableTable
+        When the file has no header line, repeats a sample name, or is cut.
+    """
+    with opened(path, reading.shown) as stream:
+        skipped = _Counted(stream)
+        try:
+            number = read_header(skipped, reading)
+        except CUT as error:
+            raise truncated(reading.shown) from error
+    if not reading.samples:
+        yield from record_batches(path, reading, places)
+        return
+    with opened(path, reading.shown) as stream:
+        stream.read(skipped.length)
+        try:
+            for piece in whole_lines(read_ahead(stream)):
+                batch = _batch(piece, number + 1, reading, places)
+                number += batch.lines
+                yield batch
+        except CUT as error:
+            raise truncated(reading.shown) from error
+
+
+def record_batches(path: Path, reading: VcfReading, places: dict[str, np.ndarray]) -> Iterator[Batch]:
+    """Give what `read_batches` gives, record by record: the slow way that it is held against."""
+    waiting: list[Record] = []
+    for record in read_records(path, reading):
+        waiting.append(record)
+        if len(waiting) == _RECORDS_PER_BATCH:
+            yield _of_records(waiting, len(reading.samples), places)
+            waiting = []
+    yield _of_records(waiting, len(reading.samples), places)
+
+
+class _Counted:
+    """The lines of a stream, counting their bytes."""
+
+    def __init__(self, stream: Iterable[bytes]) -> None:
+        self._stream = stream
+        self.length = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._stream:
+            self.length += len(line)
+            yield line
+
+
+def _of_records(records: Sequence[Record], samples: int, places: dict[str, np.ndarray]) -> Batch:
+    sites, copies, _ = _rows_of(records, samples)
+    return Batch(sites, copies, [record for record in records if touches(record, places)], len(records))
+
+
+def _rows_of(records: Sequence[Record], samples: int) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
+    """One row per counted allele of each record, and the line that each is of."""
+    rows, copies, lines = [], [], []
+    for record in records:
+        missing = (record.first == NO_CALL) | (record.second == NO_CALL)
+        many = len(record.alts) > 1
+        for number, alt in enumerate(record.alts, start=1):
+            if alt in NOT_COUNTED:
+                continue
+            count = (record.first == number).astype(np.int8) + (record.second == number)
+            count[missing] = MISSING
+            name = None if record.name in (".", "") else record.name
+            rows.append((name, record.chrom, record.pos, record.ref, alt, record.filtered, many))
+            copies.append(count)
+            lines.append(record.line)
+    table = np.stack(copies) if copies else np.zeros((0, samples), np.int8)
+    return pl.DataFrame(rows, schema=SITES, orient="row"), table, np.array(lines, np.int64)
+
+
+def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.ndarray]) -> Batch:
+    """Read a piece of whole lines, the first of which has the number ``first``."""
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n")
+    buffer = np.frombuffer(piece, np.uint8)
+    ends = line_ends(piece)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lines = well_parted(piece, buffer, starts, ends, 8 + len(reading.samples))
+    fixed, lines = plain_sites(lines, buffer)
+    cells = _cells(buffer, lines.tabs[:, 8:])
+    sound = cells.sound & (cells.top <= fixed.alternatives)
+    if not sound.all():
+        fixed, lines, cells = fixed.only(sound), lines.only(sound), _only_cells(cells, sound)
+    _count(fixed, cells, reading)
+    sites, copies, of_line = _alleles_of(fixed, cells)
+    touched = [
+        record
+        for row in _touched_rows(fixed, lines, places)
+        if (record := _again(lines, row, first, reading.samples)) is not None
+    ]
+    batch = Batch(sites, copies, touched, len(ends))
+    if len(lines.index) == len(ends):
+        return batch
+    others = np.setdiff1d(np.arange(len(ends)), lines.index, assume_unique=True).tolist()
+    records = [
+        record
+        for line in others
+        if (record := record_of(piece[starts[line] : ends[line]], first + line, reading)) is not None
+    ]
+    return _merged(batch, lines.index[of_line] + first, records, places)
+
+
+def _cells(buffer: np.ndarray, tabs: np.ndarray) -> _Cells:
+    """Read the genotype at the head of every cell; ``tabs`` are the places before them, of shape (lines, samples)."""
+    before = np.ascontiguousarray(tabs)
+    # Beyond the last cell the last byte is read again, which is a line end: what ends a cell.
+    one, mark, two, after = (buffer[offset:].take(before, mode="clip") for offset in (1, 2, 3, 4))
+    known = _is_allele(one)
+    sound = known & ((mark == _SLASH) | (mark == _BAR)) & _is_allele(two) & _ends_cell(after)
+    if not sound.all():
+        haploid = known & _ends_cell(mark)
+        two[haploid] = _ZERO
+        sound |= haploid
+    return _Cells(one, two, (one == _DOT) | (two == _DOT), sound.all(axis=1))
+
+
+def _is_allele(letters: np.ndarray) -> np.ndarray:
+    found: np.ndarray = ((letters - np.uint8(_ZERO)) < 10) | (letters == _DOT)
+    return found
+
+
+def _ends_cell(letters: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (letters == _COLON) | (letters == _TAB) | (letters == _LINE)
+    return found
+
+
+def _only_cells(cells: _Cells, wanted: np.ndarray) -> _Cells:
+    return _Cells(cells.one[wanted], cells.two[wanted], cells.missing[wanted], cells.sound[wanted])
+
+
+def _count(fixed: Sites, cells: _Cells, reading: VcfReading) -> None:
+    """Count lines as `vcf.record_of` does."""
+    reading.chroms.update(fixed.chroms)
+    alleles = Counter(zip(fixed.refs, fixed.alts, strict=True))
+    reading.counts["records"] += len(fixed.refs)
+    reading.counts["multiallelic"] += int(np.count_nonzero(fixed.alternatives > 1))
+    reading.counts["with_indel"] += sum(number for (ref, alts), number in alleles.items() if _is_indel(ref, alts))
+    reading.counts["gt_calls"] += cells.one.size
+    reading.counts["missing_gt"] += int(np.count_nonzero(cells.missing))
+
+
+def _is_indel(ref: str, alts: str) -> bool:
+    return any(len(alt) != len(ref) for alt in alts.split(",") if alt[0] not in "<*")
+
+
+def _alleles_of(fixed: Sites, cells: _Cells) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
+    """Give each counted ALT its row: sites, copies, and the row of ``fixed`` that each is of."""
+    counted = {alts: _counted(alts) for alts in set(fixed.alts)}
+    upper = {ref: ref.upper() for ref in set(fixed.refs)}
+    if all(len(alleles) == 1 for alleles in counted.values()) and not (fixed.alternatives > 1).any():
+        of_line, number = np.arange(len(fixed.refs)), np.ones(len(fixed.refs), np.int64)
+        each, alts = fixed, [counted[alts][0][1] for alts in fixed.alts]
+    else:
+        rows = [(line, *allele) for line, alts in enumerate(fixed.alts) for allele in counted[alts]]
+        of_line = np.array([line for line, _, _ in rows], dtype=np.int64)
+        number = np.array([number for _, number, _ in rows], dtype=np.int64)
+        each, alts = fixed.repeated(of_line), [alt for _, _, alt in rows]
+    refs = [upper[ref] for ref in each.refs]
+    columns: list[Any] = [each.names, each.chroms, each.pos, refs, alts, each.filtered, each.alternatives > 1]
+    sites = pl.DataFrame(
+        [pl.Series(name, values, kind) for (name, kind), values in zip(SITES.items(), columns, strict=True)]
+    )
+    return sites, _copies(cells, of_line, number), of_line
+
+
+def _counted(alts: str) -> list[tuple[int, str]]:
+    """Return number and text of the ALTs that are alleles of their own."""
+    spelt = [alt if alt.startswith("<") else alt.upper() for alt in alts.split(",")]
+    return [(number, alt) for number, alt in enumerate(spelt, start=1) if alt not in (".", *NOT_COUNTED)]
+
+
+def _copies(cells: _Cells, of_line: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Count copies of one ALT per row; Int8 of shape (rows, samples)."""
+    first = _copies_of(cells.one, cells.two, cells.missing, np.uint8(_ZERO + 1))
+    if len(of_line) == len(first) and (number == 1).all():
+        return first
+    copies: np.ndarray = first[of_line]
+    for row in np.flatnonzero(number > 1).tolist():
+        line = of_line[row]
+        copies[row] = _copies_of(cells.one[line], cells.two[line], cells.missing[line], np.uint8(_ZERO + number[row]))
+    return copies
+
+
+def _copies_of(one: np.ndarray, two: np.ndarray, missing: np.ndarray, letter: np.uint8) -> np.ndarray:
+    counted = (one == letter).view(np.uint8) + (two == letter).view(np.uint8)
+    # All bits set is -1, the mark of a missing call.
+    counted |= np.negative(missing.view(np.uint8))
+    copies: np.ndarray = counted.view(np.int8)
+    return copies
+
+
+def _touched_rows(fixed: Sites, lines: Lines, places: dict[str, np.ndarray]) -> list[int]:
+    """Find the lines that lie on a place that is looked for, reference blocks with all that they span."""
+    found: list[int] = []
+    blocks = {alts for alts in set(fixed.alts) if all(alt in (".", *_OPEN) for alt in alts.split(","))}
+    for chrom in set(fixed.chroms):
+        numbers = places.get(plain_chrom(chrom))
+        if numbers is None:
+            continue
+        rows = np.flatnonzero(np.fromiter((name == chrom for name in fixed.chroms), bool, len(fixed.chroms)))
+        end = fixed.pos[rows]
+        for place, row in enumerate(rows.tolist() if blocks else []):
+            if fixed.alts[row] in blocks:
+                end[place] = _end(lines, row, int(end[place]))
+        hit = np.searchsorted(numbers, fixed.pos[rows], "left") < np.searchsorted(numbers, end, "right")
+        found += rows[hit].tolist()
+    return sorted(found)
+
+
+def _end(lines: Lines, row: int, pos: int) -> int:
+    found = _END.search(lines.piece, int(lines.tabs[row, 6]), int(lines.tabs[row, 7]))
+    return int(found[1]) if found else pos
+
+
+def _again(lines: Lines, row: int, first: int, samples: list[str]) -> Record | None:
+    """Read one line as a record; what it counts is counted already."""
+    scratch = VcfReading("", samples=samples)
+    text = lines.piece[lines.starts[row] : lines.ends[row]]
+    return record_of(text, first + int(lines.index[row]), scratch)
+
+
+def _merged(batch: Batch, numbers: np.ndarray, records: list[Record], places: dict[str, np.ndarray]) -> Batch:
+    """Put the variants of single records among the others, in the file's order."""
+    sites, copies, lines = _rows_of(records, batch.copies.shape[1])
+    touched = batch.touched + [record for record in records if touches(record, places)]
+    touched.sort(key=lambda record: record.line)
+    if not len(lines):
+        return Batch(batch.sites, batch.copies, touched, batch.lines)
+    order = np.argsort(np.concatenate([numbers, lines]), kind="stable")
+    sites = pl.concat([batch.sites, sites])[order]
+    return Batch(sites, np.concatenate([batch.copies, copies])[order], touched, batch.lines)
