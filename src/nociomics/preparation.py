@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from nociomics.harmonise.feature import Part
+    from nociomics.harmonise.polygenic_scores import PolygenicScores
+    from nociomics.knowledge.instrument import Instrument
     from nociomics.tables.finding import Finding
 
 _LOG = logging.getLogger(__name__)
@@ -54,6 +56,10 @@ class Prepared:
         As in `TARGET_ROWS`; all outcomes null for a study without a target.
     flow : DataFrame
         As in `COHORT_FLOW`: who was in, who was left out and why.
+    safety_items : DataFrame
+        As in `SAFETY_ITEMS`: answers that a clinician must see.
+    score_coverage, score_matches : DataFrame
+        As in `SCORE_COVERAGE` and `SCORE_MATCHES`: how far polygenic scores could be applied.
     findings : list of Finding
         What harmonising remarked.
     """
@@ -62,6 +68,9 @@ class Prepared:
     catalogue: pl.DataFrame
     target: pl.DataFrame
     flow: pl.DataFrame
+    safety_items: pl.DataFrame
+    score_coverage: pl.DataFrame
+    score_matches: pl.DataFrame
     findings: list[Finding]
 
 
@@ -76,7 +85,11 @@ def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame
 
 
 def prepare(
-    tables: Mapping[str, pl.DataFrame], study: Study, calls: pl.DataFrame | None, stores: Path | None = None
+    tables: Mapping[str, pl.DataFrame],
+    study: Study,
+    calls: pl.DataFrame | None,
+    stores: Path | None = None,
+    own_instruments: Sequence[Path] = (),
 ) -> Prepared:
     """Score, convert and lay out every table of a study.
 
@@ -90,10 +103,16 @@ def prepare(
         From `call_study_pharmacogenes`.
     stores : Path, optional
         Folder of the converted genotype files; needed by a study with polygenic scores.
+    own_instruments : sequence of Path
+        Definitions of the study's own questionnaires; their worked examples must come out.
     """
+    import polars as pl
+
     from nociomics.harmonise.features import build_features
     from nociomics.harmonise.units import convert_biomarkers, suspect_units
     from nociomics.pharmacogenomics.features import pharmacogene_features
+    from nociomics.tables.contract import empty_frame
+    from nociomics.tables.polygenic import SCORE_COVERAGE, SCORE_MATCHES
 
     findings: list[Finding] = []
     biomarkers = tables.get("biomarkers")
@@ -102,13 +121,17 @@ def prepare(
         findings += suspect_units(biomarkers, sites)
         biomarkers, remarks = convert_biomarkers(biomarkers)
         findings += remarks
+    instruments = _instruments(own_instruments)
+    scores, raised, remarks = _scores(tables, study, instruments)
+    findings += remarks
     samples = tables.get("expression_samples")
     batches = samples is not None and samples["batch"].null_count() < samples.height
+    polygenic = _polygenic_scores(tables, study, stores)
     features, catalogue, remarks = build_features(
         tables["patients"],
         covariates=tables.get("covariates"),
         treatments=tables.get("treatments"),
-        scores=_scores(tables),
+        scores=scores,
         biomarkers=biomarkers,
         expression=_log_expression(tables, study),
         expression_samples=samples,
@@ -118,26 +141,55 @@ def prepare(
         blocks=_blocks(tables, study),
         expression_within=_expression_within(study) or ("expression_batch" if batches else None),
         origins=tables.get("origins"),
-        further=[*_history(tables), *_polygenic_scores(tables, study, stores)],
+        further=[*_history(tables), *(score.part for score in polygenic)],
+        instruments=instruments,
     )
     target, flow = _target(tables, features, study)
     _LOG.info(
         "harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings + remarks)
     )
-    return Prepared(features, catalogue, target, flow, findings + remarks)
+    return Prepared(
+        features,
+        catalogue,
+        target,
+        flow,
+        raised,
+        pl.concat([empty_frame(SCORE_COVERAGE), *(score.coverage for score in polygenic)]),
+        pl.concat([empty_frame(SCORE_MATCHES), *(score.matches for score in polygenic)]),
+        findings + remarks,
+    )
 
 
-def _scores(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
+def _instruments(own: Sequence[Path]) -> dict[str, Instrument]:
+    from nociomics.harmonise.instrument_scores import require_examples
+    from nociomics.knowledge.instrument import load_instruments
+    from nociomics.knowledge.instrument_file import load_with_own
+
+    known, shipped = load_with_own(own), load_instruments()
+    for name in known.keys() - shipped.keys():
+        require_examples(known[name])
+    return known
+
+
+def _scores(
+    tables: Mapping[str, pl.DataFrame], study: Study, instruments: Mapping[str, Instrument]
+) -> tuple[pl.DataFrame | None, pl.DataFrame, list[Finding]]:
+    """Score the answers; also list those that a clinician must see."""
     import polars as pl
 
-    from nociomics.harmonise.instrument_scores import score_responses
-    from nociomics.knowledge.instrument import load_instruments
+    from nociomics.harmonise.instrument_scores import score_responses, without_value_set
+    from nociomics.harmonise.safety_items import safety_findings, safety_items
+    from nociomics.tables.contract import empty_frame
+    from nociomics.tables.harmonised import SAFETY_ITEMS
 
     if "responses" not in tables:
-        return None
+        return None, empty_frame(SAFETY_ITEMS), []
     columns = ["patient_id", "visit", "instrument", "scale", "score"]
-    scored = score_responses(tables["responses"], load_instruments()).select(columns)
-    return pl.concat([scored, tables["scores"].select(columns)], how="vertical_relaxed")
+    named = [source.value_set for source in study.tables.questionnaires if source.value_set is not None]
+    scored = score_responses(tables["responses"], instruments, named[0] if named else None)
+    raised = safety_items(tables["responses"], instruments)
+    both = pl.concat([scored.select(columns), tables["scores"].select(columns)], how="vertical_relaxed")
+    return both, raised, [*without_value_set(scored), *safety_findings(raised)]
 
 
 def _history(tables: Mapping[str, pl.DataFrame]) -> list[Part]:
@@ -147,7 +199,7 @@ def _history(tables: Mapping[str, pl.DataFrame]) -> list[Part]:
     return [] if history is None else [history_features(history, tables.get("treatments"))]
 
 
-def _polygenic_scores(tables: Mapping[str, pl.DataFrame], study: Study, stores: Path | None) -> list[Part]:
+def _polygenic_scores(tables: Mapping[str, pl.DataFrame], study: Study, stores: Path | None) -> list[PolygenicScores]:
     import polars as pl
 
     from nociomics.errors import TableError
@@ -167,7 +219,7 @@ def _polygenic_scores(tables: Mapping[str, pl.DataFrame], study: Study, stores: 
         return []
     scores = study.tables.polygenic_scores
     rows_of = {score.name: weights.filter(pl.col("score") == score.name) for score in scores}
-    return [polygenic_score(genotyped, rows_of[score.name], score.name, score.min_coverage).part for score in scores]
+    return [polygenic_score(genotyped, rows_of[score.name], score.name, score.min_coverage) for score in scores]
 
 
 def _log_expression(tables: Mapping[str, pl.DataFrame], study: Study) -> pl.DataFrame | None:
@@ -277,5 +329,6 @@ def read_new_people(study: Study, folder: Path, wanted_variants: Sequence[str] |
         named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
         tables = {name: frame for name, frame in named.items() if frame is not None}
         tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
-        prepared = prepare(tables, asked, call_study_pharmacogenes(tables), stores)
+        own = [folder / path for path in asked.instruments]
+        prepared = prepare(tables, asked, call_study_pharmacogenes(tables), stores, own)
     return replace(prepared, findings=[*read.findings, *prepared.findings])

@@ -250,7 +250,8 @@ def test_a_run_tells_what_its_step_found_and_leaves_no_table(tmp_path: Path) -> 
     assert "ERROR: patients: patients.csv" in told.err
     assert "\nbiomarkers: cytokines.csv" in told.err
     assert told.err.endswith("2 problems stop the run.\n")
-    assert not (tmp_path / "results" / "small" / "ingested").exists()
+    ingested = tmp_path / "results" / "small" / "ingested"
+    assert list(ingested.glob("*.parquet")) == [], "what was converted may stand in a folder below"
     log = (tmp_path / "results" / "small" / "logs" / "ingest_tables.log").read_text(encoding="utf-8")
     assert "SECRET" not in log
 
@@ -292,24 +293,47 @@ def test_a_folder_that_another_run_has_locked_is_told(
     assert "another run is at work here" in told.err and "`-- --unlock` once" in told.err
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(
-    tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written_before = []
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, inside: Path, after: int) -> list[Path]:
+    """Refuse to write Parquet below a folder after some files, having written a part of the next; those written."""
+    written_before: list[Path] = []
+    write = pl.DataFrame.write_parquet
 
     def full(frame: pl.DataFrame, file: Path) -> None:
+        if inside not in Path(file).parents:
+            write(frame, file)
+            return
         Path(file).write_bytes(b"PAR1")
-        if written_before:
+        if len(written_before) == after:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         written_before.append(file)
 
-    folder = written(tmp_path / "study")
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    return written_before
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(
+    tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(tmp_path / "study")
     ingested = tmp_path / "ingested"
+    fill_the_disk(monkeypatch, ingested, after=1)
     told = nociomics("ingest", "tables", "--study", folder.study_json, "--data", folder.path, "--output", ingested)
     assert_clear(told)
     assert "No space left on device" in told.err and "Free some space" in told.err
     assert [path.name for path in ingested.iterdir()] == ["patients.parquet"], "what was whole before, and no draft"
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_disk_that_is_full_leaves_no_part_of_a_store(
+    after: int, tmp_path: Path, nociomics: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = written(tmp_path / "study")
+    store = tmp_path / "stores" / "1"
+    fill_the_disk(monkeypatch, tmp_path / "stores", after)
+    told = nociomics("genotypes", folder.path / "genotypes.vcf", "-o", store)
+    assert_clear(told)
+    assert "No space left on device" in told.err and "Free some space" in told.err
+    assert list((tmp_path / "stores").iterdir()) == []
 
 
 def test_a_file_that_may_not_grow_is_told_as_a_full_disk_is(tmp_path: Path) -> None:

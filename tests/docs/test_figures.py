@@ -79,7 +79,8 @@ def test_the_rules_and_their_sources_are_those_of_snakemake(sources: Any, tmp_pa
     tables = {name: f"{name}.csv" for name in sources.input_tables(_ROOT) if name != "blocks"}
     for file in tables.values():
         (study.parent / file).write_text("patient_id\n", encoding="utf-8")
-    lines = [f"  {name}: {file}" for name, file in tables.items()]
+    entries = tables | {"polygenic_scores": "{path: polygenic_scores.csv, name: demo}"}
+    lines = [f"  {name}: {entry}" for name, entry in entries.items()]
     target = "target: {kind: change, outcome: o, baseline: b, treatment: arm, groups: site}"
     study.write_text("\n".join(["study: demo", "tables:", *lines, target]), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(_ROOT / "Snakefile"), "--configfile", str(study)]

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nociomics.errors import TableError
 from nociomics.harmonise.polygenic_scores import GenotypedPeople, PolygenicScores, polygenic_score
 from nociomics.harmonise.score_alignment import aligned_weights
 from nociomics.tables import summed_calls
 from nociomics.tables.files import write_json, write_table
 from nociomics.tables.genotype_store import FORMAT, STORE_SAMPLES, STORE_VARIANTS, CallsFile, GenotypeStore, packed
-from nociomics.tables.packed_calls import CODES
 from nociomics.tables.polygenic import SCORE_COVERAGE, SCORE_MATCHES, SCORE_WEIGHTS
 
 Site = tuple[str, str | None, int | None, str | None, str | None]
@@ -208,13 +208,19 @@ def test_absent_variants_count_against_coverage(tmp_path):
     assert nothing.part.findings[0].severity == "warning"
 
 
-@pytest.mark.parametrize("few", [0, 2_048], ids=["one by one", "all at once"])
-def test_a_person_alone_has_the_same_score_to_the_last_bit(few, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("many", "at_once", "positions"),
+    [(4_096, 2**20, 16_384), (0, 2**20, 16_384), (0, 1, 2)],
+    ids=["two small tables", "one large table", "group by group, some positions at a time"],
+)
+def test_a_person_alone_has_the_same_score_to_the_last_bit(many, at_once, positions, tmp_path, monkeypatch):
     copies, sites, weights = cohort(1, 300, 41)
-    monkeypatch.setattr(summed_calls, "_FEW_BYTES", few)
+    monkeypatch.setattr(summed_calls, "_MANY_BYTES", many)
+    monkeypatch.setattr(summed_calls, "_MOST_BYTES_AT_ONCE", at_once)
+    monkeypatch.setattr(summed_calls, "_POSITIONS_AT_A_TIME", positions)
     names = [f"P{number}" for number in range(41)]
     whole = polygenic_score([everyone(store_of(tmp_path / "all", copies, sites, names))], weights, "pain", 0.1)
-    monkeypatch.setattr(summed_calls, "_FEW_BYTES", 2_048)
+    monkeypatch.undo()
     for number in (0, 7, 40):
         store = store_of(tmp_path / f"p{number}", copies[:, [number]], sites, [names[number]])
         alone = polygenic_score([everyone(store)], weights, "pain", 0.1)
@@ -247,27 +253,39 @@ def test_only_the_studys_people_are_scored_under_their_own_ids(tmp_path):
     assert found.rows() == [("two", whole[3]), ("one", whole[1])]
 
 
-@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 10_000), st.booleans())
-def test_sums_are_those_of_unpacked_calls(people, quads, seed, wide):
+@given(st.integers(1, 70), st.integers(1, 40), st.integers(0, 10_000))
+def test_sums_are_those_of_unpacked_calls_and_both_ways_are_equal_bit_by_bit(people, variants, seed):
     random = np.random.default_rng(seed)
-    codes = random.integers(0, 4, (4 * quads, people))
-    copies = np.array([2, -1, 1, 0], np.int8)[codes]
-    rows = np.zeros((4 * quads, -(-people // 32) * 8), np.uint8)
-    narrow = packed(copies)
-    rows[:, : narrow.shape[1]] = narrow
-    tables = random.normal(size=(4 * quads, 4)) + 1j * random.normal(size=(4 * quads, 4))
-    turned = summed_calls.by_sample(rows.copy())
+    groups = -(-variants // 7)
+    codes = random.integers(0, 4, (variants, people))
+    narrow = packed(np.array([2, -1, 1, 0], np.int8)[codes])
+    block = np.zeros((groups, 8, -(-people // 32) * 8), np.uint8)
+    for number, row in enumerate(narrow):
+        block[number // 7, number % 7, : len(row)] = row
+    tables = random.normal(size=(variants, 4)) + 1j * random.normal(size=(variants, 4))
+    turned = summed_calls.by_sample(block)
     for sample in range(people):
-        for variant in range(4 * quads):
-            byte = turned[variant // 4, sample % 4, sample // 4]
-            assert CODES[byte, variant % 4] == codes[variant, sample]
-    before, summed_calls._FEW_BYTES = summed_calls._FEW_BYTES, 0 if wide else 2_048
-    try:
-        found = summed_calls._block_sums(turned, summed_calls._tables_of_four(tables)).T.reshape(-1)[:people]
-    finally:
-        summed_calls._FEW_BYTES = before
-    wanted = tables[np.arange(4 * quads)[:, None], codes].sum(axis=0)
-    assert np.allclose(found, wanted, rtol=1e-12, atol=1e-12)
+        for variant in range(variants):
+            number = int(turned[variant // 7, sample % 8, sample // 8])
+            assert number >> 2 * (variant % 7) & 3 == codes[variant, sample]
+    both = []
+    for add in (summed_calls._add_few, summed_calls._add_many):
+        total = np.zeros(turned.shape[1:], complex)
+        add(total, turned, *summed_calls._small_tables(tables))
+        both.append(summed_calls.in_order(total, people))
+    assert both[0].tobytes() == both[1].tobytes()
+    wanted = tables[np.arange(variants)[:, None], codes].sum(axis=0)
+    assert np.allclose(both[0], wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_calls_cut_after_the_store_was_opened_are_refused(tmp_path):
+    copies, sites, weights = cohort(5, 20, 9)
+    store = store_of(tmp_path / "store", copies, sites, list("ABCDEFGHI"))
+    assert store.rows.shape == (20, 3)
+    calls = store.folder / "calls.bed"
+    calls.write_bytes(calls.read_bytes()[:-30])
+    with pytest.raises(TableError, match=r"ends too early\. Convert the file again"):
+        polygenic_score([everyone(store)], weights, "pain", 0.1)
 
 
 def test_the_scores_are_those_of_plink2(tmp_path):

@@ -134,7 +134,7 @@ BROKEN = {
     "cut gzip": (gzip.compress(b"a,b\n1,2\n")[:-5], "gzip file is truncated"),
     "cut Parquet": (b"PAR1xxxx", "cannot be read as Parquet"),
     "cut Excel": (b"PK\x03\x04xxxx", "cannot be read as Excel"),
-    "no text": (b"\x00\x01\x02 x", "is not a table that can be read"),
+    "no text": (b"\x00\x01\x02 x", r"holds zero bytes \(first: line 1\)"),
 }
 
 
@@ -189,7 +189,7 @@ def test_columns_parted_by_spaces_are_read_where_nothing_else_can_be_meant(tmp_p
 UNSURE = {
     "a quotation mark inside": (b'a,b\n1,2\n"x" y,3\n', "line 3 has a quotation mark inside a field"),
     "two encodings": ("a,b\n1,é\n".encode() + "2,é\n".encode("latin-1"), r"1 bytes \(first: line 3\) are not UTF-8"),
-    "a zero byte at the end": (b"a,b\n" + b"1,2\n" * 5000 + b"\x00,1\n", "is not a table that can be read"),
+    "a zero byte at the end": (b"a,b\n" + b"1,2\n" * 5000 + b"\x00,1\n", r"holds zero bytes \(first: line 5002\)"),
 }
 
 

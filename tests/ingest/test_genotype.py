@@ -117,7 +117,7 @@ def test_a_refused_file_and_a_table_leave_a_manifest_that_says_so(tmp_path: Path
     notes = Notes("genotype")
     dosages, *_ = read_genotype([bad, source("d.csv")], tmp_path, None, notes, tmp_path / "stores", wanted=["rs2"])
     assert [f.message for f in notes.findings if f.severity == "fatal"] == [
-        "g.vcf: 1 lines (first: line 3) have no valid position. Correct the file."
+        "g.vcf: 1 line (first: line 3) have no valid position. Correct the file."
     ]
     assert dosages.columns == ["patient_id", "rs2"]
 

@@ -17,7 +17,6 @@ from nociomics.cli import main
 from nociomics.ingest.genotype_conversion import convert_genotypes
 from nociomics.ingest.minimal_alleles import minimal_alleles
 from nociomics.ingest.notes import Notes
-from nociomics.ingest.vcf import VcfReading, read_records
 from nociomics.tables.genotype_store import GenotypeStore
 from tests.conftest import shared
 
@@ -111,15 +110,38 @@ def test_broken_files_are_refused_in_one_line(
 
 
 @pytest.mark.parametrize("name", SITES_ONLY)
-def test_files_without_samples_are_counted_but_hold_no_genotypes(tmp_path: Path, name: str) -> None:
-    path, reading, notes = shared("data/genotype-ingest") / name, VcfReading(name), Notes("genotype")
-    for _ in read_records(path, reading):
-        pass
-    counted = {key: value for key, value in numbers(name).items() if key != "samples"}
-    assert {key: reading.counts[key] for key in counted} == counted and reading.samples == []
+def test_files_without_samples_are_counted_by_the_command_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = shared("data/genotype-ingest") / name
+    assert run(monkeypatch, "genotypes", path, "-o", tmp_path / "out") == 0
+    said = capfd.readouterr().err
+    assert f"warning: {path.name}: holds sites only: no samples" in said and "Traceback" not in said
+    store = GenotypeStore(tmp_path / "out")
+    assert {key: store.manifest[key] for key in numbers(name)} == numbers(name)
+    assert store.samples.height == 0 and store.copies(slice(None)).shape == (store.variants.height, 0)
+
+
+def test_a_broken_declaration_of_a_flag_is_told_with_its_line(tmp_path: Path) -> None:
+    path, notes = shared("data/genotype-ingest/vcf/hail_bad_flag_number.vcf"), Notes("genotype")
+    assert convert_genotypes(path, path.name, tmp_path / "store", notes, sites_only=True) is not None
+    (told,) = [finding.message for finding in notes.findings if "INFO flag" in finding.message]
+    assert "1 line (first: line 3)" in told
+
+
+@pytest.mark.parametrize("name", SITES_ONLY)
+def test_a_study_cannot_use_a_file_without_samples(tmp_path: Path, name: str) -> None:
+    path, notes = shared("data/genotype-ingest") / name, Notes("genotype")
     assert convert_genotypes(path, path.name, tmp_path / "store", notes) is None
     (finding,) = [finding for finding in notes.findings if finding.severity == "fatal"]
-    assert "without samples" in finding.message
+    assert "without samples" in finding.message and not (tmp_path / "store").exists()
+
+
+def test_an_impossible_place_is_left_out_and_told_with_its_line(tmp_path: Path) -> None:
+    path, notes = shared("data/genotype-ingest/vcf/hail_skip_invalid_loci.vcf"), Notes("genotype")
+    assert convert_genotypes(path, path.name, tmp_path / "store", notes) is not None
+    (told,) = [finding.message for finding in notes.findings if finding.severity == "warning"]
+    assert "2 lines (first: line 89) have chromosome or position 0" in told
 
 
 def test_a_decomposed_file_has_the_records_of_its_twin(tmp_path: Path) -> None:

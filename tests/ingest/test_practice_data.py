@@ -131,7 +131,8 @@ def test_ids_of_another_kind_are_reported_and_never_matched_by_guess() -> None:
     study = read(CROSSOVER, "amitriptyline-crossover", blocks=block)
     assert [finding.message for finding in fatal(study)] == [
         'RescueMeds.csv, column "patient_id": none of 122 rows match an id of the table patients. '
-        "Ids are compared as they are written; use the same ids in both tables."
+        "Ids are compared as they are written; use the same ids in both tables, or give samples:, "
+        "a table of sample_id and patient_id."
     ]
 
 

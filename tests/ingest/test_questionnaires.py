@@ -95,6 +95,13 @@ def test_a_visit_in_the_name_of_a_column_that_is_not_mapped_is_fatal(tmp_path: P
     assert "looks measured after treatment. Name its visit under visits:" in second
 
 
+def test_visits_that_are_mapped_but_nowhere_to_be_found_are_fatal(tmp_path: Path) -> None:
+    _, notes = answers_of(tmp_path, described(tmp_path, "patient_id,visite,pcs_1\nA,v1,4\n", visits={"v1": "baseline"}))
+    assert (
+        'visits: needs the column "visit", or columns that end in _v1. Did you mean "visite"' in told(notes, "fatal")[0]
+    )
+
+
 # --- dates ----------------------------------------------------------------------------------------------------------
 
 STARTED = pl.DataFrame({"patient_id": ["A", "B", "C"], "started_at": [datetime(2024, 1, 10)] * 3})

@@ -27,8 +27,8 @@ def test_a_sound_study_has_nothing_fatal_and_every_table_keeps_its_contract(tmp_
     assert written == sorted(
         f"{name}.parquet"
         for name in [
-            "patients", "covariates", "dosages", "variants", "pharmacogene_genotypes", "diplotypes", "expression",
-            "expression_samples", "biomarkers", "responses", "scores", "treatments", "outcomes", "flow",
+            "patients", "covariates", "dosages", "variants", "pharmacogene_genotypes", "genotype_people", "diplotypes",
+            "expression", "expression_samples", "biomarkers", "responses", "scores", "treatments", "outcomes", "flow",
             "block_proteins", "origins", "readings",
         ]
     )  # fmt: skip
@@ -216,7 +216,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         "no person column",
         replaced("proteins.csv", "patient_id", "patientid"),
         {},
-        ['proteins.csv: has no column "patient_id"', 'Did you mean "patientid"?'],
+        ['proteins.csv: has no column "patient_id"', 'Is it "patientid"?'],
     ),
     (
         "column after treatment",

@@ -41,8 +41,8 @@ def test_real_files_have_the_counts_of_a_plain_reader() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("hail_malformed.vcf", r"1 lines \(first: line 54\) do not have one field for each of the 100 samples"),
-        ("hail_invalid_base.vcf", r"1 lines \(first: line 54\) have a REF that is not made of A, C, G, T, N"),
+        ("hail_malformed.vcf", r"1 line \(first: line 54\) do not have one field for each of the 100 samples"),
+        ("hail_invalid_base.vcf", r"1 line \(first: line 54\) have a REF that is not made of A, C, G, T, N"),
         ("hail_duplicate_ids.vcf", r"4 sample names of the header \(line 17\) repeat another"),
         ("hail_33alleles.vcf", "a VCF without samples"),
     ],

@@ -85,8 +85,15 @@ def test_a_person_without_the_block_does_not_move_its_components():
     np.testing.assert_allclose(encoded[1], encoded[0], atol=1e-9)
 
 
+def test_a_slope_that_may_be_negative_is_no_amount_and_stays_as_it_is():
+    features, catalogue = numeric_study({"cortisol_slope": np.array([-0.2, 0.1, -0.05, 0.3, np.nan])}, "biomarkers")
+    values = FeatureBlocks().fit(features, catalogue).transform(features).values[:, 0]
+    np.testing.assert_array_equal(values, features["cortisol_slope"].to_numpy())
+
+
 def test_analytes_are_taken_as_log2_and_what_has_no_logarithm_is_not_measured():
     features, catalogue = numeric_study({"il6_pg_per_ml": np.array([1.0, 2.0, 8.0, 0.0, np.nan])}, "biomarkers")
+    catalogue = catalogue.with_columns(low=pl.lit(0.0))
     values = FeatureBlocks().fit(features, catalogue).transform(features).values[:, 0]
     np.testing.assert_array_equal(values, [0, 1, 3, np.nan, np.nan])
 

@@ -109,3 +109,23 @@ def test_people_without_expression_are_nobodys_duplicate():
     blank = [pl.lit(None, dtype=pl.Float64).alias(name) for name in study.features.columns if name.startswith("gene_")]
     _, pairs = study_splits(study.rows, study.features.with_columns(blank), study.catalogue, None, SplitSettings(), 1)
     assert pairs.is_empty()
+
+
+def test_people_who_are_one_by_their_whole_genotype_file_share_a_fold():
+    study = small_study()
+    rows, features, catalogue = study.rows, study.features, study.catalogue
+    ids = rows["patient_id"].to_list()
+    same = pl.DataFrame(
+        {
+            "patient_a": [ids[0], ids[2]],
+            "patient_b": [ids[1], ids[3]],
+            "evidence": ["genotype", "questionnaires"],
+            "visit": [None, "baseline"],
+            "compared": [900, 40],
+            "share": [0.99, 1.0],
+        }
+    )
+    folds, pairs = study_splits(rows, features, catalogue, None, SplitSettings(), 1, same)
+    assert pairs.rows() == [(ids[0], ids[1], "genotype")], "equal answers alone tie nobody together"
+    of = dict(folds.filter(pl.col("repeat") == folds["repeat"].min()).select("patient_id", "outer_fold").iter_rows())
+    assert of[ids[0]] == of[ids[1]]

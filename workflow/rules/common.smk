@@ -73,9 +73,15 @@ def source_files():
                 files.append(DATA / source.variants)
             if getattr(source, "reference", None):
                 files.append(DATA / source.reference)
+    files += [Path(path) for path in own_instruments()]
     if STUDY.splits:
         files.append(DATA / STUDY.splits)
     return sorted({str(file) for file in files})
+
+
+def own_instruments():
+    """Definitions of the study's own questionnaires."""
+    return [str(DATA / path) for path in STUDY.instruments]
 
 
 PLINK_COMPANIONS = {

@@ -13,11 +13,21 @@ rule harmonise_features:
         tables=ingested_tables(),
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
         stores=genotype_manifests() if has("polygenic_scores") else [],
+        instruments=own_instruments(),
     output:
         features=f"{RESULTS}/harmonised/features.parquet",
         catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
         target=f"{RESULTS}/harmonised/target.parquet",
         flow=f"{RESULTS}/harmonised/cohort_flow.parquet",
+        scores=(
+            [
+                f"{RESULTS}/harmonised/score_{table}.parquet"
+                for table in ("coverage", "matches")
+            ]
+            if has("polygenic_scores")
+            else []
+        ),
+        safety_items=f"{RESULTS}/harmonised/safety_items.parquet",
         findings=f"{RESULTS}/harmonised/findings.parquet",
     log:
         f"{LOGS}/harmonise_features.log",
@@ -35,6 +45,7 @@ rule harmonise_features:
                 else []
             ),
         ),
+        instruments=" ".join(option("--instrument", file) for file in own_instruments()),
         stores=option("--stores", *([STORES] if has("polygenic_scores") else [])),
         code=code_digest(
             "errors.py",
@@ -51,7 +62,7 @@ rule harmonise_features:
             --study {params.study:q} \
             --ingested {params.ingested:q} \
             {params.pgx} \
-            {params.stores} \
+            {params.instruments} {params.stores} \
             --output {params.folder:q} \
             &>{log:q}
         """

@@ -1,4 +1,4 @@
-"""How good the data are: figures that change no value, and the page that a data manager acts on.
+"""How good the data are; figures that change no value, and the page that a data manager acts on.
 
 READS  ingested/*, harmonised/features.parquet, feature_catalogue.parquet, target.parquet
 WRITES quality/genotypes/*.parquet -> tables/genotype_quality.py, quality/*.parquet -> tables/data_quality.py,
@@ -118,6 +118,7 @@ rule report_quality:
         genotypes=(rules.measure_genotypes.output.findings if GENOTYPE_FIGURES else []),
         figures=[f"{RESULTS}/quality/{table}.parquet" for table in QUALITY_FIGURES],
         readings=READINGS,
+        safety=rules.harmonise_features.output.safety_items,
         flow=f"{RESULTS}/harmonised/cohort_flow.parquet",
         catalogue=f"{RESULTS}/harmonised/feature_catalogue.parquet",
     output:
@@ -131,6 +132,14 @@ rule report_quality:
         study=STUDY.study,
         figures=subpath(input.measured, parent=True),
         readings=option("--readings", *READINGS),
+        safety=option(
+            "--safety",
+            *(
+                [f"{RESULTS}/harmonised/safety_items.parquet"]
+                if has("questionnaires")
+                else []
+            ),
+        ),
         genotypes=option(
             "--findings",
             *(
@@ -150,6 +159,7 @@ rule report_quality:
             {params.genotypes} \
             --figures {params.figures:q} \
             {params.readings} \
+            {params.safety} \
             --flow {input.flow:q} \
             --catalogue {input.catalogue:q} \
             --table {output.findings:q} \

@@ -70,6 +70,7 @@ rule report_profiles:
     input:
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        safety=rules.harmonise_features.output.safety_items,
         assignments=rules.find_strata.output.assignments,
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
         metrics=rules.evaluate_response.output.metrics,

@@ -13,6 +13,7 @@ rule make_splits:
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
         dosages=ingested("dosages") if TABLES.genotype else [],
+        same_people=GENOTYPE_FIGURES.get("same_people", []),
         given=str(DATA / STUDY.splits) if STUDY.splits else [],
     output:
         splits=f"{RESULTS}/response/splits.parquet",
@@ -24,6 +25,11 @@ rule make_splits:
         f"{BENCHMARKS}/make_splits.tsv"
     params:
         dosages=option("--dosages", *([ingested("dosages")] if TABLES.genotype else [])),
+        same_people=(
+            option("--same-people", GENOTYPE_FIGURES["same_people"])
+            if GENOTYPE_FIGURES
+            else ""
+        ),
         given=option("--given", *([DATA / STUDY.splits] if STUDY.splits else [])),
         settings=section("folds"),
         seed=STUDY.seed,
@@ -34,7 +40,7 @@ rule make_splits:
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
-            {params.dosages} {params.given} \
+            {params.dosages} {params.same_people} {params.given} \
             --settings {params.settings:q} \
             --seed {params.seed} \
             --splits {output.splits:q} \

@@ -22,7 +22,7 @@ FIGURES = ROOT / "docs" / "figures"
 
 # Which stages share a card of the overview; every stage of the Snakefile must stand on one.
 _CARDS = {
-    "Read and harmonise": ("ingest", "pharmacogenomics", "harmonise"),
+    "Read and harmonise": ("ingest", "pharmacogenomics", "harmonise", "quality"),
     "Learn and test": ("strata", "response", "evaluate"),
     "Explain and hand over": ("export", "explain", "report", "track"),
 }
@@ -138,15 +138,26 @@ def _import_rows(known: dict[str, Room], x: float, y: float, width: float) -> tu
     for layer in range(max(room.layer for room in known.values()) + 1):
         row = [room for room in known.values() if room.layer == layer]
         below = {room.name for room in known.values() if room.layer > layer}
-        each = min(width / len(row), 400)
-        left = x + (width - each * len(row)) / 2
-        for place, room in enumerate(row):
-            parts += [box(left + place * each, y, each - 10, 46, "room")]
-            centre = left + place * each + (each - 10) / 2
+        words = [_imports_in_words(room, below) for room in row]
+        widths = _widths(words, width)
+        left = x + (width - sum(widths)) / 2
+        for room, imports, each in zip(row, words, widths, strict=True):
+            centre = left + (each - 10) / 2
+            parts += [box(left, y, each - 10, 46, "room")]
             parts.append(text(centre, y + 19, room.name, 13, anchor="middle", bold=True))
-            parts.append(text(centre, y + 36, _imports_in_words(room, below), 10, "soft", anchor="middle"))
+            parts.append(text(centre, y + 36, imports, 10, "soft", anchor="middle"))
+            left += each
         y += 54
     return parts, y
+
+
+def _widths(words: list[str], width: float) -> list[float]:
+    """Share a row: alike, but for a room whose words need more."""
+    needs = [text_width(line, 10) + 30 for line in words]
+    each = min(width / len(words), 400.0)
+    wide = [need for need in needs if need > each]
+    others = min((width - sum(wide)) / max(len(words) - len(wide), 1), 400.0)
+    return [need if need > each else others for need in needs]
 
 
 def _imports_in_words(room: Room, below: set[str]) -> str:

@@ -27,6 +27,7 @@ from nociomics.tables.contract import Column, Contract
 from nociomics.tables.study import (
     BlockSource,
     Inclusion,
+    PolygenicScoreSource,
     ResponseRule,
     SampleMap,
     Tables,
@@ -42,6 +43,7 @@ _SIGNS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 # What the number of a key counts or measures; every number of a study file must stand here.
 _UNITS = {
     "seed": "none",
+    "min_coverage": "share of the weights",
     "fall_percent": "% of baseline",
     "fall_points": "points of the outcome",
     "target.response.at_most": "unit of the outcome",
@@ -96,6 +98,7 @@ _MEANINGS = {
     "specimen": "serum, plasma, saliva..., as given",
     "visit": "baseline, or the study's word for a later visit",
     "instrument": "id of knowledge/instruments",
+    "item": "item of the instrument's file",
     "scale": "scale of the instrument",
     "score": "in the scale's own range",
     "arm": "treatment received",
@@ -135,6 +138,58 @@ _MEANINGS = {
     "patient_b": "the larger id",
     "evidence": "what is alike",
     "with_outcome": "of them, with an observed outcome",
+    "rsid": "name of the variant in dbSNP",
+    "score_weights.chrom": "1 to 22, X, Y, XY, MT, or another contig",
+    "score_weights.pos": "position, from 1, in this build",
+    "score_matches.score": "name of the score in the study",
+    "score_coverage.score": "name of the score in the study",
+    "score_matches.state": "what became of these weights",
+    "score_matches.weights": "weights of this state",
+    "variant_quality.filtered": "whether the file's own FILTER refused it",
+    "variant_quality.copies_1": "people with one copy",
+    "variant_quality.copies_2": "people with two copies",
+    "variant_quality.ref": "the other allele",
+    "sample_quality.call_rate": "share of these variants with a call",
+    "sample_quality.x_heterozygosity": "of them, share that is heterozygous",
+    "sample_quality.sex_in_file": "as the genotype file says",
+    "sample_quality.sex_in_study": "column sex of patients",
+    "related_pairs.relation": "by kinship and opposite_share",
+    "treatment_history.dose": "as given",
+    "treatment_history.dose_unit": "unit of the dose, as given",
+    "treatment_history.route": "by mouth, patch..., as given",
+    "treatment_history.started_at": "first day of taking it",
+    "treatment_history.stopped_at": "last day of taking it; empty while it goes on",
+    "treatment_history.stopped_for_harm": "whether it was stopped because of harm",
+    "responses.answered_at": "when it was answered",
+    "histograms.count": "values in it",
+    "genotype_counts.count": "how many it concerns",
+    "expression_reference.gene": "without the version of an Ensembl id",
+    "expression_reference.count": "reads",
+    "distributions.missing": "people without it",
+    "lower_quartile": "a quarter of the values lies below",
+    "upper_quartile": "a quarter of the values lies above",
+    "batches.median": "middle of the values",
+    "missingness.features": "features of the modality",
+    "missing_patterns.people": "people with exactly these",
+    "batches.values": "values of this group that are not missing",
+    "batch_shares.levels": "groups that have values",
+    "biomarkers.minutes_since_waking": "of the sample, for cortisol",
+    "readings.table": "table of the study, or block <name>",
+    "readings.file": "as the study writes it; empty for several files together",
+    "rows_in": "rows before the step",
+    "rows_out": "rows after the step",
+    "score_weights.other_allele": "in upper case; empty where the file does not name it",
+    "by": "what the groups are: plate, batch, or a column of patients such as site",
+    "batch_shares.values": "values that are not missing",
+    "components.first": "value on the first component",
+    "components.second": "value on the second component",
+    "components.share_second": "share of the spread along it",
+    "cross_tables.first_level": "group of the first",
+    "cross_tables.second_level": "group of the second",
+    "cross_tables.people": "people of both groups",
+    "associations.first": "one grouping",
+    "associations.second": "the other grouping",
+    "identical_people.table": "table of the study, or block_<name>",
 }
 
 # The parts of a study file, in the order of the page: title, what stands before its keys, model.
@@ -145,19 +200,33 @@ _PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("`samples` of a table", "tables.<table>.samples.", SampleMap),
     ("`derive` of a table", "tables.<table>.derive.<new column>.", TimeBetween),
     ("A block: all keys of a table, and", "tables.blocks.", BlockSource),
+    ("A polygenic score", "tables.polygenic_scores.", PolygenicScoreSource),
     ("`target`", "target.", Target),
     ("`target.response`: exactly one of", "target.response.", ResponseRule),
     ("`include`: conditions on one column", "include.<column>.", Inclusion),
 )
 
+_IN_MEMORY = ""  # of tables that functions give and no run writes
+
 # Where a run keeps the tables of each contract, below results/<study>/.
 _PLACES = {
-    "findings": "ingested/findings.parquet, harmonised/findings.parquet, quality/findings.parquet",
+    "findings": "ingested/findings.parquet, harmonised/findings.parquet, quality/measured_findings.parquet, "
+    "quality/genotypes/findings.parquet, quality/findings.parquet",
     "cohort_flow": "ingested/flow.parquet, harmonised/cohort_flow.parquet",
     "features": "harmonised/features.parquet",
     "feature_catalogue": "harmonised/feature_catalogue.parquet",
     "target_rows": "harmonised/target.parquet",
     "block": "ingested/block_<name>.parquet",
+    "store_samples": "ingested/genotype/<number>/samples.parquet",
+    "store_variants": "ingested/genotype/<number>/variants.parquet",
+    "score_weights": "ingested/score_weights.parquet",
+    "score_matches": "harmonised/score_matches.parquet",
+    "score_coverage": "harmonised/score_coverage.parquet",
+    "variant_quality": "quality/genotypes/variants.parquet",
+    "sample_quality": "quality/genotypes/samples.parquet",
+    "related_pairs": "quality/genotypes/related.parquet",
+    "same_people": "quality/genotypes/same_people.parquet",
+    "safety_items": "harmonised/safety_items.parquet",
     "splits": "response/splits.parquet",
     "duplicates": "response/duplicates.parquet",
     "out_of_fold": "response/out_of_fold.parquet, response/comparators/*.parquet",
@@ -201,10 +270,12 @@ def _model_of(field: FieldInfo) -> type[BaseModel]:
     return model
 
 
-def _meaning(name: str) -> str:
-    if name not in _MEANINGS:
-        raise SystemExit(f"{name}: has no meaning in the code; give it one there, or in _MEANINGS")
-    return _MEANINGS[name]
+def _meaning(name: str, contract: str = "") -> str:
+    """Find what a key or a column means; `<contract>.<column>` comes before the column alone."""
+    found = _MEANINGS.get(f"{contract}.{name}", _MEANINGS.get(name))
+    if found is None:
+        raise SystemExit(f"{contract} {name}: has no meaning in the code; give it one there, or in _MEANINGS")
+    return found
 
 
 def _unit(before: str, name: str, field: FieldInfo) -> str:
@@ -252,8 +323,10 @@ def _kind(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(_kind(part) for part in get_args(annotation) if part is not type(None)))
     if origin is list:
         inner = get_args(annotation)[0]
-        is_source = isinstance(inner, type) and issubclass(inner, TableSource)
-        return "path, mapping, or list of these" if is_source else f"list of {_kind(inner)}"
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return f"list of {_kind(inner)}"
+        needs_more = [name for name, field in inner.model_fields.items() if field.is_required()] != ["path"]
+        return "mapping, or list of these" if needs_more else "path, mapping, or list of these"
     if origin is dict:
         return f"mapping of {_kind(get_args(annotation)[0])} to {_kind(get_args(annotation)[1])}"
     if isinstance(annotation, type) and issubclass(annotation, SampleMap):
@@ -285,16 +358,19 @@ def contract_tables() -> str:
 
 
 def _contract(module: str, contract: Contract) -> Iterator[str]:
-    place = _PLACES.get(contract.name, f"ingested/{contract.name}.parquet" if module == "ingested" else None)
+    kept = {"ingested": "ingested", "data_quality": "quality"}.get(module)
+    place = _PLACES.get(contract.name, f"{kept}/{contract.name}.parquet" if kept else None)
     if place is None:
         raise SystemExit(f"{contract.name}: say in _PLACES where a run keeps it")
-    paths = ", ".join(f"`{path}`" for path in place.split(", "))
+    paths = ", ".join(f"`{path}`" for path in place.split(", ")) if place else "Not written by a run"
     key = ", ".join(f"`{name}`" for name in contract.key) or "none"
     further = "Further columns are allowed." if contract.open else "No further columns."
     yield from ("", f"### {contract.name}", "", f"{paths}. One row: {contract.row}. Key: {key}. {further}", "")
     yield from ("| column | kind | may be empty | allowed | meaning |", "| --- | --- | --- | --- | --- |")
     for column in contract.columns:
-        meaning = (column.meaning or _meaning(column.name)) + ("" if column.required else " (the column may be absent)")
+        meaning = (column.meaning or _meaning(column.name, contract.name)) + (
+            "" if column.required else " (the column may be absent)"
+        )
         cells = (f"`{column.name}`", column.kind, "yes" if column.null else "no", _values(column), meaning)
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from textwrap import dedent
 
 PACKAGE = "nociomics"
 _ABOVE = ("cli", "config", "preparation")  # rooms that put others together: none of them is a stage
 _RULE = re.compile(r"^(?:use rule (?P<base>\w+) as (?P<copy>\w+) with|rule (?P<name>\w+)):$", re.M)
 _SECTION = re.compile(r"^    (\w+):(?: \d+)?$", re.M)  # `priority: 10` stands on one line
 _STAGE = re.compile(r"nociomics (\w+) ")
+# What the .smk files give a name to: a constant on one line or in brackets, and a function.
+_NAMED = re.compile(r"^([A-Z_]+) = ([(\[{]\n.*?^[)\]}]|.+?$)|^def (\w+)\(.*?:\n(.*?)(?=^\S|\Z)", re.M | re.S)
+_FOLDERS = {"RESULTS": "", "BUNDLE": "/export/model", "STORES": "/ingested/genotype"}
 
 
 @dataclass(frozen=True)
@@ -116,19 +120,33 @@ def stage_meaning(root: Path, stage: str) -> str:
 def rules(root: Path) -> dict[str, Rule]:
     """Every rule, in the order of the Snakefile, with the rules that it reads from."""
     found: dict[str, Rule] = {}
+    texts = {stage: _smk(root, stage) for stage in ["common", *stage_files(root)]}
+    named = {name: paths for text in texts.values() for name, paths in _named_paths(text)}
     for stage in stage_files(root):
-        text = (root / "workflow" / "rules" / f"{stage}.smk").read_text(encoding="utf-8")
-        for head, body in _blocks(text):
+        for head, body in _blocks(texts[stage]):
             base = found.get(head["base"] or "")
             name = head["name"] or head["copy"]
             rule = Rule(name, stage)
             if base is not None:
                 rule.meaning, rule.reads, rule.rooms = base.meaning, set(base.reads), base.rooms
                 rule.read_paths, rule.stage = set(base.read_paths), base.stage
-            _fill(rule, body)
+            _fill(rule, body, named)
             found[name] = rule
     _connect(found)
     return found
+
+
+def _smk(root: Path, stage: str) -> str:
+    return (root / "workflow" / "rules" / f"{stage}.smk").read_text(encoding="utf-8")
+
+
+def _named_paths(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Give the paths that a constant or a function of a .smk file stands for."""
+    for constant, value, function, body in _NAMED.findall(text):
+        mentions = _found(ast.parse(value if constant else dedent(body)), {})
+        paths = [path for path in mentions if "/" in path or path.startswith("call ")]
+        if paths:
+            yield constant or function, paths
 
 
 def _blocks(text: str) -> Iterator[tuple[dict[str, str | None], str]]:
@@ -138,15 +156,16 @@ def _blocks(text: str) -> Iterator[tuple[dict[str, str | None], str]]:
         yield head.groupdict(), text[head.end() : end]
 
 
-def _fill(rule: Rule, body: str) -> None:
+def _fill(rule: Rule, body: str, named: Mapping[str, list[str]]) -> None:
     parts = _SECTION.split(body)
     doc = re.search(r'"""(.+?)"""', parts[0], re.S)
     rule.meaning = doc[1].strip().rstrip(".") if doc else rule.meaning
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     if "input" in sections:
-        rule.read_paths = set(_mentions(sections["input"]))
-    rule.outputs = [path for path in _mentions(sections.get("output", "")) if not path.startswith(("rule ", "call "))]
-    if "call ingested_tables" in _mentions(sections.get("output", "")):
+        rule.read_paths = set(_mentions(sections["input"], named))
+    written = _mentions(sections.get("output", ""), {})
+    rule.outputs = [path for path in written if not path.startswith(("rule ", "call "))]
+    if "call ingested_tables" in written:
         rule.outputs.append("ingested/*.parquet")
     if command := _STAGE.search(sections.get("shell", "")):
         rule.stage = command[1]
@@ -155,18 +174,22 @@ def _fill(rule: Rule, body: str) -> None:
         rule.rooms = list(dict.fromkeys(part.split("/")[0].removesuffix(".py") for part in parts))
 
 
-def _mentions(section: str) -> list[str]:
+def _mentions(section: str, named: Mapping[str, list[str]]) -> list[str]:
     """Return paths below results/<study>/, ``rule NAME`` and ``call NAME`` for what a section names."""
-    if not section.strip():
-        return []
+    return _found(ast.parse(f"f({section})", mode="eval"), named) if section.strip() else []
+
+
+def _found(tree: ast.AST, named: Mapping[str, list[str]]) -> list[str]:
     found = []
-    for node in ast.walk(ast.parse(f"f({section})", mode="eval")):
+    for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             found.append(_template(node))
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "rules":
             found.append(f"rule {node.attr}")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.startswith("ingested"):
             found.append(f"call {node.func.id}")
+        elif isinstance(node, ast.Name):
+            found += named.get(node.id, [])
     return found
 
 
@@ -176,7 +199,7 @@ def _template(node: ast.JoinedStr) -> str:
         if isinstance(part, ast.Constant):
             words += str(part.value)
         elif isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name):
-            words += {"BUNDLE": "/export/model", "RESULTS": ""}.get(part.value.id, "*")
+            words += _FOLDERS.get(part.value.id, "*")
     return re.sub(r"\{.*?\}", "*", words).removeprefix("/")
 
 
@@ -190,9 +213,14 @@ def _connect(found: dict[str, Rule]) -> None:
                 rule.reads.add(name)
             elif kind == "call":
                 rule.reads.add(reader)
-            elif mention in writers:
-                rule.reads.add(writers[mention])
+            else:
+                rule.reads.update(writer for path, writer in writers.items() if _fits(path, mention))
         rule.reads.discard(rule.name)
+
+
+def _fits(path: str, mention: str) -> bool:
+    """Whether a mention, perhaps with a ``*`` for the name of a file or folder, means a written path."""
+    return path.count("/") == mention.count("/") and (path == mention or PurePosixPath(path).match(mention))
 
 
 def room_of(rule: Rule, known: dict[str, Room]) -> str:

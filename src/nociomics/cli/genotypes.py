@@ -22,4 +22,4 @@ def genotypes(
     from nociomics.ingest.single_files import convert_file
 
     for finding in convert_file(path, output, build):
-        typer.echo(f"{finding.severity}: {finding.message}")
+        typer.echo(f"{finding.severity}: {finding.message}", err=finding.severity == "warning")

@@ -23,20 +23,28 @@ def features(
     ingested: Annotated[Path, typer.Option(help="folder of the ingested tables")],
     output: Output,
     pgx_calls: Annotated[Path | None, typer.Option(help="pgx/calls.parquet")] = None,
+    instrument: Annotated[
+        list[Path] | None, typer.Option(help="definition of a questionnaire of the study's own")
+    ] = None,
     stores: Annotated[Path | None, typer.Option(help="folder of the converted genotypes, for polygenic scores")] = None,
 ) -> None:
     """Score questionnaires, convert units, and lay every feature out with its catalogue."""
     from nociomics.preparation import prepare, read_ingested
     from nociomics.tables.files import read_table, write_table
     from nociomics.tables.finding import FINDINGS, findings_frame
-    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE, FEATURES, SAFETY_ITEMS, TARGET_ROWS
+    from nociomics.tables.polygenic import SCORE_COVERAGE, SCORE_MATCHES
     from nociomics.tables.results import PGX_CALLS
 
     wanted = study_section(study)
     calls = read_table(pgx_calls, PGX_CALLS) if pgx_calls is not None else None
-    prepared = prepare(read_ingested(ingested, wanted), wanted, calls, stores)
+    prepared = prepare(read_ingested(ingested, wanted), wanted, calls, stores, instrument or ())
     write_table(prepared.features, FEATURES, output / "features.parquet")
     write_table(prepared.catalogue, FEATURE_CATALOGUE, output / "feature_catalogue.parquet")
     write_table(prepared.target, TARGET_ROWS, output / "target.parquet")
     write_table(prepared.flow, COHORT_FLOW, output / "cohort_flow.parquet")
+    if wanted.tables.polygenic_scores:
+        write_table(prepared.score_coverage, SCORE_COVERAGE, output / "score_coverage.parquet")
+        write_table(prepared.score_matches, SCORE_MATCHES, output / "score_matches.parquet")
+    write_table(prepared.safety_items, SAFETY_ITEMS, output / "safety_items.parquet")
     write_table(findings_frame(prepared.findings), FINDINGS, output / "findings.parquet")

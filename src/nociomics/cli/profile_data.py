@@ -51,6 +51,7 @@ def profile_pages(config: Any, results: Path) -> Iterator[tuple[str, str]]:
             gate=gate,
             metrics=metrics,
             target=config.target,
+            safety=rows["safety"].get(patient),
             missing_modalities=_missing_modalities(own, catalogue),
         )
         yield page_name(patient), patient_profile(data)
@@ -65,12 +66,14 @@ def page_name(patient: str) -> str:
 
 def _rows_by_patient(results: Path) -> dict[str, dict[str, pl.DataFrame]]:
     from nociomics.tables.files import read_table
+    from nociomics.tables.harmonised import SAFETY_ITEMS
     from nociomics.tables.results import ASSIGNMENTS, EFFECTS, PGX_CALLS, PGX_RECOMMENDATIONS, PREDICTIONS, SHAP_VALUES
 
     places = {
         "assignment": ("strata/assignments.parquet", ASSIGNMENTS, "patient_id"),
         "predictions": ("response/predictions.parquet", PREDICTIONS, "patient_id"),
         "effects": ("response/effects.parquet", EFFECTS, "patient_id"),
+        "safety": ("harmonised/safety_items.parquet", SAFETY_ITEMS, "patient_id"),
         "shap": ("explanations/shap.parquet", SHAP_VALUES, "patient_id"),
     }
     if (results / "pgx" / "calls.parquet").exists():

@@ -31,15 +31,14 @@ def quality(
     page: Annotated[Path, typer.Option(help="quality/report.html to write")],
     figures: Annotated[Path | None, typer.Option(help="folder of the measured figures")] = None,
     readings: Annotated[Path | None, typer.Option(help="ingested/readings.parquet")] = None,
-    safety: Annotated[Path | None, typer.Option(help="quality/safety.parquet; counted, never shown")] = None,
+    safety: Annotated[Path | None, typer.Option(help="harmonised/safety_items.parquet; counted, never shown")] = None,
 ) -> None:
     """Gather the findings of all stages into one table and one page."""
     from nociomics.report.pages import quality_report
     from nociomics.report.quality import QualityFigures, gathered_findings
-    from nociomics.tables.data_quality import SAFETY_ANSWERS
     from nociomics.tables.files import read_table, write_table, write_text
     from nociomics.tables.finding import FINDINGS
-    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
+    from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE, SAFETY_ITEMS
     from nociomics.tables.ingested import READINGS
 
     gathered = gathered_findings([read_table(path, FINDINGS) for path in findings])
@@ -48,7 +47,7 @@ def quality(
     if readings is not None:
         measured["readings"] = read_table(readings, READINGS)
     if safety is not None:
-        measured["safety"] = read_table(safety, SAFETY_ANSWERS)
+        measured["safety"] = read_table(safety, SAFETY_ITEMS)
     told = (read_table(flow, COHORT_FLOW), read_table(catalogue, FEATURE_CATALOGUE))
     write_text(quality_report(gathered, *told, study, QualityFigures(**measured)), page)
 

@@ -42,6 +42,7 @@ def splits(
     duplicates: Annotated[Path, typer.Option(help="pairs of ids that are probably one person, to write")],
     group_splits: Annotated[Path, typer.Option(help="folds that leave one group out at a time, to write")],
     dosages: Annotated[Path | None, typer.Option(help="ingested/dosages.parquet")] = None,
+    same_people: Annotated[Path | None, typer.Option(help="quality/genotypes/same_people.parquet")] = None,
     given: Annotated[Path | None, typer.Option(help="folds fixed by the study")] = None,
 ) -> None:
     """Divide people into folds once, with near-duplicate people kept together."""
@@ -49,6 +50,7 @@ def splits(
     from nociomics.models.study_splits import given_splits, study_splits
     from nociomics.models.study_splits import group_splits as leave_one_group_out
     from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.genotype_quality import SAME_PEOPLE
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
     from nociomics.tables.ingested import DOSAGES
     from nociomics.tables.results import DUPLICATES, SPLITS
@@ -61,6 +63,7 @@ def splits(
         read_table(dosages, DOSAGES) if dosages is not None else None,
         section(settings, SplitSettings),
         seed,
+        read_table(same_people, SAME_PEOPLE) if same_people is not None else None,
     )
     if given is not None:
         folds = given_splits(given, rows["patient_id"].to_list(), pairs)

@@ -43,7 +43,7 @@ def check(study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="the 
             typer.echo(f"{finding.severity}: {finding.table}: {finding.message}")
     require_sound(read.findings)
     people = read.patients.height if read.patients is not None else 0
-    typer.echo(f"{study}: no problem would stop a run ({people} patients).")
+    typer.echo(f"{study}: no problem would stop a run ({people} {'patient' if people == 1 else 'patients'}).")
 
 
 def run(

@@ -20,6 +20,8 @@ from nociomics.tables.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from nociomics.knowledge.instrument import Instrument
+
 
 def pgx_features(frame: pl.DataFrame, catalogue_rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> Part:
     """Pharmacogenomic features as the caller made them, with their catalogue rows."""
@@ -68,10 +70,11 @@ def _parts(
     pgx: tuple[pl.DataFrame, Any] | None,
     blocks: Mapping[str, tuple[pl.DataFrame, str | None]],
     expression_within: str | None,
+    instruments: Mapping[str, Instrument] | None,
 ) -> list[Part]:
     parts = []
     if scores is not None:
-        parts.append(score_features(scores))
+        parts.append(score_features(scores, instruments))
     if biomarkers is not None:
         parts.append(biomarker_features(biomarkers))
     if expression is not None:
@@ -98,6 +101,7 @@ def build_features(
     expression_within: str | None = None,
     origins: pl.DataFrame | None = None,
     further: Sequence[Part] = (),
+    instruments: Mapping[str, Instrument] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Finding]]:
     """Put every baseline measurement of every person into one table.
 
@@ -125,6 +129,8 @@ def build_features(
         As in `tables.ingested.ORIGINS`; without it the catalogue's sources are null.
     further : sequence of Part
         Features made elsewhere in this room, such as those of the treatment history.
+    instruments : mapping of str to Instrument, optional
+        The questionnaires, with the study's own; the shipped ones when left out.
 
     Returns
     -------
@@ -144,7 +150,7 @@ def build_features(
     _no_later_sample(treatments, biomarkers, "biomarkers")
     _no_later_sample(treatments, expression_samples, "expression")
     others = (scores, biomarkers, expression, expression_samples, dosages, variants, pgx, blocks or {})
-    measured = _parts(*others, expression_within)
+    measured = _parts(*others, expression_within, instruments)
     labels = {entry.within for part in measured for entry in part.features if entry.within is not None}
     parts = [covariate_features(patients, covariates, labels), *measured, *further]
     return _assembled(patients, parts, origins)

@@ -15,9 +15,10 @@ from nociomics.tables.finding import Finding
 from nociomics.tables.genotype_store import GenotypeStore
 from nociomics.tables.packed_calls import MISSING_CALL
 from nociomics.tables.polygenic import STATES
-from nociomics.tables.summed_calls import summed_entries
+from nociomics.tables.summed_calls import in_order, summed_entries
 
 Severity = Literal["fatal", "warning", "info"]
+Places = np.ndarray | slice
 _COPIES = np.array([2.0, 0.0, 1.0, 0.0])
 """Of the counted allele, by code; the second is a missing call."""
 _TINY = 1e-9
@@ -78,18 +79,18 @@ def polygenic_score(
         ``part.frame`` has one row per genotyped person; ``coverage`` as in `SCORE_COVERAGE`, ``matches`` as in
         `SCORE_MATCHES`.
     """
-    ids = pl.concat([each.people["patient_id"] for each in genotyped]).unique(maintain_order=True)
-    sums = _Sums(len(ids), weights.height)
+    ids = _everyone([each.people["patient_id"] for each in genotyped])
+    sums = _Sums(len(ids), weights)
     aligned = []
     for each in genotyped:
         found = aligned_weights(weights, each.store.variants, each.build)
         aligned.append((each.store.folder.name, found))
         sums.add(each, found, _places(each.people["patient_id"], ids))
-    score, coverage = sums.finish(weights)
+    score, coverage = sums.finish()
     enough = coverage >= min_coverage - _TINY
     column = f"pgs_{name}"
-    values = pl.Series(column, np.where(enough & np.isfinite(score), score, np.nan)).fill_nan(None)
-    frame = pl.DataFrame([ids.alias(ID), values])
+    score[~(enough & np.isfinite(score))] = np.nan
+    frame = pl.DataFrame([ids.alias(ID), pl.Series(column, score, nan_to_null=True)])
     matches = _matches(aligned, weights, name)
     described = _description(weights, matches)
     findings = _findings(column, matches, weights, coverage, min_coverage, enough)
@@ -102,18 +103,23 @@ def polygenic_score(
 
 def _coverage(ids: pl.Series, name: str, coverage: np.ndarray, enough: np.ndarray, minimum: float) -> pl.DataFrame:
     why = f"rejected: calls cover less than {minimum:.0%} of the weights"
-    return pl.DataFrame({ID: ids, "coverage": coverage, "enough": enough}).select(
-        ID,
-        pl.lit(name).alias("score"),
-        "coverage",
-        pl.when("enough").then(pl.lit("ok")).otherwise(pl.lit(why)).alias("status"),
-    )
+    status = pl.lit("ok") if enough.all() else pl.when(pl.Series(enough)).then(pl.lit("ok")).otherwise(pl.lit(why))
+    told = pl.DataFrame({"coverage": coverage}).select(pl.lit(name).alias("score"), "coverage", status.alias("status"))
+    # a select would copy ids that came from a file in several pieces
+    return told.insert_column(0, ids.alias(ID))
 
 
-def _places(some: pl.Series, all_of_them: pl.Series) -> np.ndarray:
-    """Find each value's row among unique ones."""
+def _everyone(ids: Sequence[pl.Series]) -> pl.Series:
+    """Give each person once; files by chromosome often hold the same people, and one store holds nobody twice."""
+    if all(some.equals(ids[0]) for some in ids[1:]):
+        return ids[0]
+    return pl.concat(ids).unique(maintain_order=True)
+
+
+def _places(some: pl.Series, all_of_them: pl.Series) -> Places:
+    """Find each value's row among unique ones; a slice, which copies nothing, when they are the same."""
     if some.equals(all_of_them):
-        return np.arange(len(some))
+        return slice(None)
     there = pl.DataFrame({"value": all_of_them}).with_row_index("row")
     found = pl.DataFrame({"value": some}).join(there, on="value", how="left", maintain_order="left", validate="m:1")
     places: np.ndarray = found["row"].to_numpy().astype(np.int64)
@@ -123,72 +129,103 @@ def _places(some: pl.Series, all_of_them: pl.Series) -> np.ndarray:
 class _Sums:
     """Sums per person over all stores, and which weights a person's stores have brought so far."""
 
-    def __init__(self, people: int, weights: int) -> None:
-        self.score = np.zeros(people)
-        self.called = np.zeros(people)
-        self.expected_called = np.zeros(people)
+    def __init__(self, people: int, weights: pl.DataFrame) -> None:
+        self._absolute = np.abs(weights["weight"].to_numpy())
+        self._frequency = weights["frequency"].cast(pl.Float64).to_numpy()
+        self._weight = weights["weight"].to_numpy()
+        self._score = np.zeros(people)
+        self._called = np.zeros(people)
+        known = ~np.isnan(self._frequency)
+        self._all_known = bool(known.all())
+        # with all or without any frequencies, what the calls cover tells this too
+        self._expected_called = np.zeros(people) if known.any() and not self._all_known else None
         self._brought: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def add(self, each: GenotypedPeople, aligned: pl.DataFrame, places: np.ndarray) -> None:
+    def add(self, each: GenotypedPeople, aligned: pl.DataFrame, places: Places) -> None:
         """Add what one store holds; a weight that earlier stores brought counts for people who are not in these."""
         scored = aligned["row"].is_not_null().to_numpy()
         columns = _places(each.people["sample"], each.store.samples["sample"])
-        earlier = np.array([weights for weights, _ in self._brought], bool).reshape(len(self._brought), len(scored))
-        patterns, which = np.unique(earlier[:, scored], axis=1, return_inverse=True)
         taken = aligned.filter(pl.Series(scored))
+        if self._brought:
+            self._add_new(each, taken, scored, _counted(columns, each.people.height), self._rows(places))
+        else:
+            self._add(each, taken, columns, places)
+        self._brought.append((scored, self._rows(places)))
+
+    def _rows(self, places: Places) -> np.ndarray:
+        return _counted(places, len(self._score))
+
+    def _add_new(
+        self, each: GenotypedPeople, taken: pl.DataFrame, scored: np.ndarray, columns: np.ndarray, places: np.ndarray
+    ) -> None:
+        earlier = np.array([weights for weights, _ in self._brought], bool)
+        patterns, which = np.unique(earlier[:, scored], axis=1, return_inverse=True)
         for number, pattern in enumerate(patterns.T):
             had = [people for (_, people), there in zip(self._brought, pattern, strict=True) if there]
             fresh = ~np.isin(places, np.concatenate([np.zeros(0, np.int64), *had]))
             self._add(each, taken.filter(pl.Series(which.reshape(-1) == number)), columns[fresh], places[fresh])
-        self._brought.append((scored, places))
 
-    def _add(self, each: GenotypedPeople, aligned: pl.DataFrame, columns: np.ndarray, places: np.ndarray) -> None:
-        if not aligned.height or not len(columns):
+    def _add(self, each: GenotypedPeople, aligned: pl.DataFrame, columns: Places, places: Places) -> None:
+        if not aligned.height or (isinstance(columns, np.ndarray) and not len(columns)):
             return
-        score, missing, expected_missing = _store_sums(each.store, aligned)
         absolute = np.abs(aligned["weight"].to_numpy())
-        expected = aligned["frequency"].is_not_null().to_numpy()
-        self.score[places] += score[columns]
-        self.called[places] += absolute.sum() - missing[columns]
-        self.expected_called[places] += absolute[expected].sum() - expected_missing[columns]
+        score, missing = _store_sums(each.store, aligned)
+        self._score[places] += score[columns]
+        del score  # of a large cohort, not to be held beside what follows
+        if self._expected_called is not None:
+            known = aligned["frequency"].is_not_null().to_numpy()
+            lost = missing if known.all() else _missing_sums(each.store, aligned.filter(pl.Series(known)))
+            self._expected_called[places] += absolute[known].sum() - lost[columns]
+        np.subtract(absolute.sum(), missing, out=missing)
+        self._called[places] += missing[columns]
 
-    def finish(self, weights: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return score and coverage."""
-        absolute = np.abs(weights["weight"].to_numpy())
-        frequency = weights["frequency"].cast(pl.Float64).to_numpy()
-        expected = ~np.isnan(frequency)
-        whole = absolute.sum()
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return score and coverage; the sums are used up."""
+        whole, expected = self._absolute.sum(), ~np.isnan(self._frequency)
+        if not whole > 0:
+            return np.full_like(self._score, np.nan), np.zeros_like(self._called)
         # each store's sum counts the copies above what the frequency leads to expect; here that comes back
-        base = float((2 * frequency[expected] * weights["weight"].to_numpy()[expected]).sum())
-        rests_on = self.called - self.expected_called + absolute[expected].sum()
-        share = np.divide(rests_on, whole, out=np.zeros_like(rests_on), where=whole > 0)
-        score = self.score + base
-        made_up = np.divide(score, share, out=np.full_like(score, np.nan), where=share > _TINY)
-        coverage = np.divide(self.called, whole, out=np.zeros_like(self.called), where=whole > 0)
+        self._score += float((2 * self._frequency[expected] * self._weight[expected]).sum())
+        if not self._all_known:
+            self._prorate(whole, self._absolute[expected].sum())
+        self._called /= whole
         # sums of rounded numbers: full coverage may come out as 1 less or more 1e-16
-        return np.where(share < 1 - _TINY, made_up, score), np.minimum(np.maximum(coverage, 0.0), 1.0)
+        return self._score, np.clip(self._called, 0.0, 1.0, out=self._called)
+
+    def _prorate(self, whole: float, expected: float) -> None:
+        """Divide by the share of the absolute weights that a score rests on."""
+        rests_on = self._called if self._expected_called is None else self._called - self._expected_called + expected
+        share = rests_on / whole
+        partly, nothing = share < 1 - _TINY, share <= _TINY
+        np.divide(self._score, share, out=self._score, where=partly & ~nothing)
+        self._score[nothing] = np.nan
 
 
-def _store_sums(store: GenotypeStore, aligned: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _counted(places: Places, number: int) -> np.ndarray:
+    return np.arange(number) if isinstance(places, slice) else places
+
+
+def _store_sums(store: GenotypeStore, aligned: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Go through the weighted variants of a store once.
 
     Returns
     -------
-    three ndarrays of float, shape (samples,)
-        Sum of weights times (copies less the expected copies, if known); sums of the absolute weights without a
-        call, all and those with a frequency.
+    two ndarrays of float, shape (samples,)
+        Sum of weights times (copies less the expected copies, if known); sum of the absolute weights without a call.
     """
-    aligned = aligned.sort("row")
-    absolute, known = np.abs(aligned["weight"].to_numpy()), aligned["frequency"].is_not_null().to_numpy()
+    aligned, samples = aligned.sort("row"), store.samples.height
     tables = _tables(aligned)
-    tables[:, MISSING_CALL] = 1j * absolute
-    rows, samples = aligned["row"].to_numpy(), store.samples.height
-    both = summed_entries(store, rows, tables)[:samples]
-    if known.all() or not known.any():
-        return both.real, both.imag, both.imag * known.all()
-    tables = np.zeros((len(rows), 4))
-    tables[known, MISSING_CALL] = absolute[known]
-    return both.real, both.imag, summed_entries(store, rows, tables)[:samples]
+    tables[:, MISSING_CALL] = 1j * np.abs(aligned["weight"].to_numpy())
+    both = summed_entries(store, aligned["row"].to_numpy(), tables)
+    return in_order(both.real, samples), in_order(both.imag, samples)
+
+
+def _missing_sums(store: GenotypeStore, aligned: pl.DataFrame) -> np.ndarray:
+    """Sum each sample's absolute weights without a call."""
+    aligned = aligned.sort("row")
+    tables = np.zeros((aligned.height, 4))
+    tables[:, MISSING_CALL] = np.abs(aligned["weight"].to_numpy())
+    return in_order(summed_entries(store, aligned["row"].to_numpy(), tables), store.samples.height)
 
 
 def _tables(aligned: pl.DataFrame) -> np.ndarray:

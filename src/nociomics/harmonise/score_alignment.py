@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from nociomics.tables.chromosomes import chromosome
 
 LEAST_FOR_STRAND = 20
 SCORED = ("direct", "swapped", "flipped", "flipped and swapped")
-_SWAPPED = ("swapped", "flipped and swapped")
-_ORDER = {
-    name: place
-    for place, name in enumerate((*SCORED, "ambiguous", "several alternatives", "filtered", "other alleles", "absent"))
-}
+_STATES = (*SCORED, "ambiguous", "several alternatives", "filtered", "other alleles", "absent")
+"""From the best to the worst."""
+_, _SWAPPED, _, _BOTH, _AMBIGUOUS, _SEVERAL, _FILTERED, _OTHER, _ABSENT = range(len(_STATES))
 
 
 def aligned_weights(weights: pl.DataFrame, variants: pl.DataFrame, build: str | None) -> pl.DataFrame:
@@ -42,53 +41,45 @@ def aligned_weights(weights: pl.DataFrame, variants: pl.DataFrame, build: str | 
         ``row`` (of the store's variants, null unless scored), ``state`` (one of `tables.polygenic.STATES`), ``weight``,
         ``frequency``, ``is_swapped``.
     """
-    numbered = weights.with_row_index("number").with_columns(chromosome())
-    sites = _sites(variants)
-    same_build = build is not None and weights["build"].eq_missing(build).all()
-    by_place = ["chrom", "pos"]
+    number, row, found = _pairs(weights, variants, build)
+    judged = _judged(weights, variants, number, row)
+    ranked = np.lexsort((row, found, judged["state"], number))
+    _, first = np.unique(number[ranked], return_index=True)
+    best = ranked[first]
+    state, rows = np.full(weights.height, _ABSENT, np.int8), np.zeros(weights.height, np.int64)
+    state[number[best]], rows[number[best]] = judged["state"][best], row[best]
+    palindrome = np.zeros(weights.height, bool)
+    palindrome[number[best]] = judged["palindrome"][best]
+    _judge_strand(state, palindrome, weights["other_allele"].is_not_null().to_numpy())
+    _score_once(state, rows)
+    return pl.DataFrame(
+        [
+            pl.Series("row", rows).set(pl.Series(state >= len(SCORED)), None),
+            pl.Series("state", _STATES).gather(state),
+            weights["weight"],
+            weights["frequency"],
+            pl.Series("is_swapped", _is_swapped(state)),
+        ]
+    )
+
+
+def _pairs(
+    weights: pl.DataFrame, variants: pl.DataFrame, build: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the variants that a weight may mean: weight, row of the variant, and 0 by place or 1 by rsID."""
+    wanted = weights.select(pl.int_range(pl.len()).alias("number"), chromosome(), "pos", "rsid")
+    named = pl.when(pl.col("name").str.contains(r"^rs\d+$")).then("name").otherwise("variant").alias("rsid")
+    sites = variants.select(pl.int_range(pl.len()).alias("row"), chromosome(), "pos", named)
+    ways = [["rsid"]]
+    if build is not None and weights["build"].eq_missing(build).all():
+        ways = [["chrom", "pos"], *ways]
     pairs = [
-        *([_candidates(numbered, sites, by_place)] if same_build else []),
-        _candidates(numbered, sites.drop("chrom", "pos"), ["rsid"]),
+        wanted.select("number", *way).join(sites.select("row", *way), on=way, how="inner").select("number", "row")
+        for way in ways
     ]
-    judged = pl.concat([part.with_columns(_state(), found=pl.lit(place)) for place, part in enumerate(pairs)])
-    best = (
-        judged.with_columns(rank=pl.col("state").replace_strict(_ORDER, return_dtype=pl.Int8))
-        .sort("number", "rank", "found", "row", maintain_order=True)
-        .unique("number", keep="first", maintain_order=True)
-    )
-    whole = numbered.select("number", "weight", "frequency").join(
-        best.select("number", "row", "state", "palindrome", "knows_other"),
-        on="number", how="left", maintain_order="left",
-    )  # fmt: skip
-    whole = _strand_judged(whole.with_columns(pl.col("state").fill_null("absent")))
-    scored = pl.col("state").is_in(SCORED)
-    return _once_each(whole).select(
-        pl.when(scored).then(pl.col("row").cast(pl.Int64)).alias("row"),
-        "state",
-        "weight",
-        "frequency",
-        pl.col("state").is_in(_SWAPPED).alias("is_swapped"),
-    )
-
-
-def _sites(variants: pl.DataFrame) -> pl.DataFrame:
-    return variants.with_row_index("row").select(
-        "row",
-        chromosome(),
-        "pos",
-        pl.when(pl.col("name").str.contains(r"^rs\d+$")).then("name").otherwise("variant").alias("rsid"),
-        pl.col("ref").str.to_uppercase(),
-        pl.col("alt").str.to_uppercase(),
-        "filtered",
-        (pl.struct("chrom", "pos").is_duplicated() & pl.col("pos").is_not_null()).alias("several"),
-    )
-
-
-def _candidates(weights: pl.DataFrame, sites: pl.DataFrame, on: list[str]) -> pl.DataFrame:
-    wanted = weights.select("number", *on, "effect_allele", "other_allele")
-    return wanted.join(sites, on=on, how="inner").select(
-        "number", "row", "effect_allele", "other_allele", "ref", "alt", "filtered", "several"
-    )
+    found = np.repeat(np.arange(len(pairs)), [part.height for part in pairs])
+    whole = pl.concat(pairs)
+    return whole["number"].to_numpy(), whole["row"].to_numpy(), found
 
 
 def _complement(column: str) -> pl.Expr:
@@ -96,54 +87,57 @@ def _complement(column: str) -> pl.Expr:
     return swapped.str.reverse()
 
 
-def _state() -> list[pl.Expr]:
-    """Judge a weight against one variant by their alleles alone."""
+def _judged(
+    weights: pl.DataFrame, variants: pl.DataFrame, number: np.ndarray, row: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Judge each pair of a weight and a variant by their alleles alone: state, and whether it is a palindrome."""
+    several = variants.select(
+        "ref", "alt", "filtered", several=pl.struct("chrom", "pos").is_duplicated() & pl.col("pos").is_not_null()
+    )
+    pairs = pl.concat(
+        [weights.select("effect_allele", "other_allele")[number], several[row]], how="horizontal"
+    ).with_columns(pl.col("ref", "alt").str.to_uppercase())
     effect, other = pl.col("effect_allele"), pl.col("other_allele")
-    ref, alt = pl.col("ref"), pl.col("alt")
 
-    def fits(mine: pl.Expr, rest: pl.Expr) -> pl.Expr:
-        return (effect == mine) & (other.is_null() | (other == rest)).fill_null(False)
+    def fits(mine: str, rest: str) -> pl.Expr:
+        return ((effect == pl.col(mine)) & (other.is_null() | (other == pl.col(rest)))).fill_null(False)
 
-    swapped = fits(ref, alt) | fits(_complement("ref"), _complement("alt"))
-    state = (
-        pl.when(ref.is_null() | alt.is_null())
-        .then(pl.lit("other alleles"))
-        .when(pl.col("filtered"))
-        .then(pl.lit("filtered"))
-        .when(pl.col("several") & swapped & ~fits(alt, ref))
-        .then(pl.lit("several alternatives"))
-        .when(fits(alt, ref))
-        .then(pl.lit("direct"))
-        .when(fits(ref, alt))
-        .then(pl.lit("swapped"))
-        .when(fits(_complement("alt"), _complement("ref")))
-        .then(pl.lit("flipped"))
-        .when(fits(_complement("ref"), _complement("alt")))
-        .then(pl.lit("flipped and swapped"))
-        .otherwise(pl.lit("other alleles"))
+    told = pairs.with_columns(ref_c=_complement("ref"), alt_c=_complement("alt")).select(
+        (pl.col("ref").is_null() | pl.col("alt").is_null()).alias("unknown"),
+        "filtered",
+        "several",
+        fits("alt", "ref").alias("direct"),
+        fits("ref", "alt").alias("swapped"),
+        fits("alt_c", "ref_c").alias("flipped"),
+        fits("ref_c", "alt_c").alias("both"),
+        (pl.col("ref") == pl.col("alt_c")).fill_null(False).alias("palindrome"),
     )
-    return [
-        state.alias("state"),
-        (ref == _complement("alt")).fill_null(False).alias("palindrome"),
-        other.is_not_null().alias("knows_other"),
-    ]
+    is_ = {name: told[name].to_numpy() for name in told.columns}
+    in_doubt = is_["several"] & (is_["swapped"] | is_["both"]) & ~is_["direct"]
+    questions = [is_["unknown"], is_["filtered"], in_doubt, *(is_[name] for name in _BY_ALLELES)]
+    state = np.select(questions, [_OTHER, _FILTERED, _SEVERAL, *range(len(SCORED))], _OTHER).astype(np.int8)
+    return {"state": state, "palindrome": is_["palindrome"]}
 
 
-def _strand_judged(whole: pl.DataFrame) -> pl.DataFrame:
+_BY_ALLELES = ("direct", "swapped", "flipped", "both")
+"""As `SCORED`."""
+
+
+def _is_swapped(state: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (state == _SWAPPED) | (state == _BOTH)
+    return found
+
+
+def _judge_strand(state: np.ndarray, palindrome: np.ndarray, knows_other: np.ndarray) -> None:
     """Call palindromes ambiguous unless the other variants show that file and store have one strand."""
-    scored = pl.col("state").is_in(SCORED)
-    others = whole.filter(scored & ~pl.col("palindrome"))
-    one_strand = others.height >= LEAST_FOR_STRAND and others["state"].is_in(["direct", "swapped"]).all()
-    taken = pl.col("knows_other") & pl.lit(one_strand)
-    ambiguous = (scored & pl.col("palindrome") & ~taken).fill_null(False)
-    return whole.with_columns(pl.when(ambiguous).then(pl.lit("ambiguous")).otherwise("state").alias("state"))
+    scored = state < len(SCORED)
+    others = state[scored & ~palindrome]
+    one_strand = len(others) >= LEAST_FOR_STRAND and bool((others <= _SWAPPED).all())
+    state[scored & palindrome & ~(knows_other & one_strand)] = _AMBIGUOUS
 
 
-def _once_each(whole: pl.DataFrame) -> pl.DataFrame:
+def _score_once(state: np.ndarray, rows: np.ndarray) -> None:
     """Two weights may meet in one variant and allele, by place and by rsID; only the first is scored."""
-    scored = pl.col("state").is_in(SCORED)
-    again = (
-        scored
-        & ~pl.struct("row", pl.col("state").is_in(_SWAPPED).alias("other"), scored.alias("scored")).is_first_distinct()
-    )
-    return whole.with_columns(pl.when(again).then(pl.lit("other alleles")).otherwise("state").alias("state"))
+    scored = np.flatnonzero(state < len(SCORED))
+    _, first = np.unique(2 * rows[scored] + _is_swapped(state[scored]), return_index=True)
+    state[np.delete(scored, first)] = _OTHER

@@ -310,14 +310,20 @@ def long_scores(answers: WideAnswers, value_set: str | None = None) -> pl.LazyFr
         Columns of `instrument_scores.OUTPUT`, without ``visit`` when the table has none.
     """
     frame, told = _scored(answers, value_set)
-    rows = [
-        pl.struct(
+    key = answers.key
+    numbered = _numbered(frame)
+    # Merging by row number keeps the scales of a person together; lists of records to explode cost ten times as much.
+    parts = [
+        numbered.select(
+            _ROW,
+            *key,
             pl.lit(instrument).alias("instrument"),
             pl.lit(scale).alias("scale"),
             *[expression.alias(part) for part, expression in said.items()],
         )
         for (instrument, scale), said in told.items()
     ]
-    key = answers.key
-    listed = frame.select(*key, scores=pl.concat_list(rows)).explode("scores").unnest("scores")
-    return listed.select(*[name for name in OUTPUT if name != "visit" or name in key])
+    while len(parts) > 1:
+        pairs = [one.merge_sorted(other, key=_ROW) for one, other in zip(parts[::2], parts[1::2], strict=False)]
+        parts = pairs + (parts[-1:] if len(parts) % 2 else [])
+    return parts[0].select(*[name for name in OUTPUT if name != "visit" or name in key])

@@ -96,7 +96,7 @@ def _names(head: bytes) -> list[str]:
 
 def _guessed(head: bytes, names: list[str]) -> Mapping[str, pl.DataType]:
     """Take the narrow type that the first rows suggest; ids and visits stay text."""
-    whole_rows = head[: head.rfind(b"\n") + 1]
+    whole_rows = head if len(head) < _HEAD else head[: head.rfind(b"\n") + 1]
     try:
         seen = pl.read_csv(whole_rows, infer_schema_length=None, null_values=_MISSING).dtypes
     except pl.exceptions.PolarsError:

@@ -27,7 +27,9 @@ _BASES = re.compile(r"^[ACGTNacgtn]+$")
 _PLAIN_ALT = re.compile(r"^([ACGTNacgtn*]+|<[^<>]+>)$")
 
 
-def convert_bcf(path: Path, shown: str, folder: Path, notes: Notes, build: GivenBuild = "auto") -> GenotypeStore | None:
+def convert_bcf(
+    path: Path, shown: str, folder: Path, notes: Notes, build: GivenBuild = "auto", *, sites_only: bool = False
+) -> GenotypeStore | None:
     """Convert a BCF, with or without an index.
 
     Arguments and result are those of `genotype_conversion.convert_genotypes`. Where messages name a line, it is that
@@ -40,7 +42,7 @@ def convert_bcf(path: Path, shown: str, folder: Path, notes: Notes, build: Given
     UnreadableTable
         When the file is cut or cannot be read.
     """
-    return convert_vcf(path, shown, folder, notes, build, batches=bcf_batches)
+    return convert_vcf(path, shown, folder, notes, build, batches=bcf_batches, sites_only=sites_only)
 
 
 def bcf_batches(path: Path, reading: VcfReading, places: dict[str, np.ndarray]) -> Iterator[Batch]:

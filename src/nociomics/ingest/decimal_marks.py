@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from nociomics.ingest.notes import HIDDEN, Notes
+from nociomics.ingest.notes import HIDDEN, Notes, place
 from nociomics.ingest.people import ID
 
 # decimal mark -> a number with it, a number in thousands, the sign that parts thousands
@@ -51,7 +51,7 @@ def with_points(frame: pl.DataFrame, mark: str | None, labels: Collection[str], 
             new = new.zip_with(~(marked | parted).fill_null(False), new.str.replace(",", ".", literal=True))
         changed.append(new)
         notes.info(
-            f'column "{name}": numbers were read with the decimal mark "{mark}", as the study says.',
+            f'{place(frame, name)}: numbers were read with the decimal mark "{mark}", as the study says.',
             column=name,
             count=int((new != values).sum() or 0),
         )

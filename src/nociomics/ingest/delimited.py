@@ -54,6 +54,9 @@ def read_raw(path: Path, source: TableSource, notes: Notes | None = None) -> pl.
         header, rows = read_excel(read_bytes(path, shown), source.sheet, shown, remarks)
         rows = without_missing(rows, source.missing)
     else:
+        _refuse_foreign(head, shown)
+        if source.sheet is not None:
+            remarks.warning(f"{shown}: is no Excel file, so sheet: is not used.")
         file = look_at(path, shown, head)
         header, rows, shape = read_records(file, source.delimiter, source.missing)
         _note_writing(file, shape, remarks)
@@ -61,6 +64,24 @@ def read_raw(path: Path, source: TableSource, notes: Notes | None = None) -> pl.
     if frame.height == 0:
         raise refuse(f"{shown}: the table has a header but no rows.")
     return frame
+
+
+def _refuse_foreign(head: bytes, shown: str) -> None:
+    """Name what people export in place of a table."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
+    kinds = {
+        b"<!doctype html": "a web page (HTML)",
+        b"<html": "a web page (HTML)",
+        b"<table": "a web page (HTML)",
+        b"<?xml": "XML",
+        b"%pdf": "a PDF",
+        b"{\\rtf": "a text document (RTF)",
+        b"[{": "JSON",
+        b'{"': "JSON",
+    }
+    for sign, kind in kinds.items():
+        if start.startswith(sign):
+            raise refuse(f"{shown}: is {kind}, not a table. Save it as CSV, TSV, Excel (.xlsx) or Parquet.")
 
 
 def _note_writing(file: TextFile, shape: Shape, notes: Notes) -> None:
@@ -86,6 +107,14 @@ def _named(header: list[str], columns: list[pl.Series], shown: str, notes: Notes
         if name or columns[index + 1].null_count() < len(columns[index + 1])
     ]
     # Named by position: in a table of genes in rows the column names are people's ids.
+    nameless = [index + 1 for index, name in kept if not name]
+    if len(nameless) > 1:
+        raise refuse(
+            f"{shown}: {len(nameless)} columns hold values but have no name (first: field {nameless[0]} of the header)."
+            " The first filled line is taken for the header: remove titles and merged cells above it, and name every "
+            "column.",
+            len(nameless),
+        )
     copies = _repeated_fields(kept)
     if copies:
         raise refuse(

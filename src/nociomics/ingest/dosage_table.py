@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from nociomics.ingest.notes import FILE, HIDDEN, Notes
+from nociomics.ingest.notes import FILE, HIDDEN, Notes, place
 from nociomics.ingest.people import ID, has_id, matched, once_each, without_empty_ids
 from nociomics.ingest.samples import joined_to_people
 from nociomics.ingest.sources import described_columns, described_rows, open_source
@@ -24,6 +24,8 @@ VARIANT_SCHEMA = {
     "alt_frequency": pl.Float64,
 }
 _MOST_FINDINGS = 10
+_MOSTLY = 0.5
+_BASE_PAIR = r"^[ACGTacgt]\s?[/|]?\s?[ACGTacgt]$"
 _RANGE = "lie outside 0 to 2 copies. Correct them; empty where there is no call, or list the word under missing:."
 # What describes a variant, by its names in use; the first that the file has is taken.
 _DESCRIBING = {
@@ -181,6 +183,7 @@ def _matched(
 def _sound_dosages(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     """Turn text into numbers; a column with one outside 0 to 2 is a finding and left out."""
     names = [name for name in frame.columns if name not in (ID, *HIDDEN)]
+    frame, names = _without_letters(frame, names, notes)
     frame = number_columns(frame, [name for name in names if frame[name].dtype == pl.String], notes)
     within = frame.select(pl.col(names).is_between(0, 2).all()).row(0) if names else ()
     wrong = [name for name, good in zip(names, within, strict=True) if not good]
@@ -193,6 +196,21 @@ def _sound_dosages(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     are_whole = frame.select((pl.col(good) == pl.col(good).round()).all()).row(0) if good else ()
     kinds = {name: pl.Int8 if whole else pl.Float64 for name, whole in zip(good, are_whole, strict=True)}
     return frame.select(*[name for name in HIDDEN if name in frame.columns], ID, *good).cast(kinds)  # type: ignore[arg-type]
+
+
+def _without_letters(frame: pl.DataFrame, names: list[str], notes: Notes) -> tuple[pl.DataFrame, list[str]]:
+    """Note columns of base pairs (AG, A/G) once: which of the two bases is to be counted, nothing here says."""
+    texts = [name for name in names if frame[name].dtype == pl.String]
+    pairs = frame.select(pl.col(texts).str.contains(_BASE_PAIR).mean()) if texts else pl.DataFrame()
+    letters = [column.name for column in pairs if (column[0] or 0) > _MOSTLY]
+    if letters:
+        notes.fatal(
+            f'{place(frame)}: {len(letters)} columns (first: "{letters[0]}") hold pairs of bases, such as A/G. A table '
+            "of dosages holds how many copies of one allele a person has: 0, 1 or 2. Count them in the file, or give the "
+            "genotypes as VCF or PLINK.",
+            count=len(letters),
+        )
+    return frame.drop(letters), [name for name in names if name not in set(letters)]
 
 
 def _variants(dosages: pl.DataFrame, described: pl.DataFrame) -> pl.DataFrame:

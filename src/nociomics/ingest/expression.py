@@ -158,6 +158,9 @@ def _one_file(source: TableSource, root: Path, people: pl.Series | None, notes: 
         notes.fatal(f"{place(found.rows)}: has no gene columns.")
         return found
     notes.came_from("expression", "*", source.path)
+    samples = source.path if source.samples is None else source.samples.path
+    if "batch" in found.rows.columns:
+        notes.came_from("expression_samples", "batch", samples, "batch")
     genes = found.values.T
     _check_values(genes, found.rows, source, notes)
     if source.values != "counts":

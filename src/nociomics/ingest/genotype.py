@@ -42,6 +42,7 @@ _VARIANT_SCHEMA = {
     "alt_frequency": pl.Float64,
 }
 _COLUMN = "__column"
+_SIDE_FILES = (".bim", ".fam", ".pvar", ".psam")
 _PEOPLE_SCHEMA = {ID: pl.String, "sample": pl.String, "store": pl.String}
 
 
@@ -148,6 +149,8 @@ def _one_file(
     stores: Path,
     wanted: Sequence[str] | None,
 ) -> GenotypeTables | None:
+    if _is_side_file(source, root, notes):
+        return None
     kind = converted_kind(stores / str(number))
     try:
         is_table = kind == TABLE if kind else not is_store_kind(first_bytes(root / source.path, source.path))
@@ -162,6 +165,20 @@ def _one_file(
         return None
     chosen = _people_of(store.samples["sample"].to_list(), source, root, people, notes)
     return None if notes.has_fatal else _of_people(store, chosen, source, root, wanted, notes)
+
+
+def _is_side_file(source: TableSource, root: Path, notes: Notes) -> bool:
+    """Note a PLINK file beside the calls, or the stem of its three files, in place of the one with the calls."""
+    path = root / source.path
+    if path.suffix not in _SIDE_FILES and path.exists():
+        return False
+    for suffix in (".bed", ".pgen"):
+        calls = path.with_suffix(suffix) if path.suffix in _SIDE_FILES else path.with_name(path.name + suffix)
+        if calls.is_file():
+            given = "describes the calls of a PLINK file" if path.exists() else "does not exist"
+            notes.fatal(f'{source.path}: {given}. Name the file that holds the calls: "{calls.name}".')
+            return True
+    return False
 
 
 def _dosage_table(

@@ -42,7 +42,7 @@ def is_store_kind(head: bytes) -> bool:
 
 
 def convert_genotypes(
-    path: Path, shown: str, folder: Path, notes: Notes, build: GivenBuild = "auto"
+    path: Path, shown: str, folder: Path, notes: Notes, build: GivenBuild = "auto", *, sites_only: bool = False
 ) -> GenotypeStore | None:
     """Convert a VCF, BCF, PLINK 1 or PLINK 2 file, told by its content.
 
@@ -58,6 +58,8 @@ def convert_genotypes(
         Takes every problem.
     build : {"auto", "GRCh37", "GRCh38"}
         As the study says; ``auto`` is found out by contig lengths, else by reference bases.
+    sites_only : bool
+        Accept a VCF or BCF without samples, with a warning; else it is fatal.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def convert_genotypes(
                 "Give a VCF, a BCF, a PLINK .bed or a .pgen, plain or (VCF) gzipped."
             )
             return None
-        store = convert(path, shown, folder, notes, build)
+        allowed = {"sites_only": True} if sites_only and kind in ("VCF", "BCF") else {}
+        store = convert(path, shown, folder, notes, build, **allowed)
     except UnreadableTable as error:
         for problem in error.problems:
             notes.fatal(problem.message, column=problem.column, count=problem.count)
@@ -130,6 +133,7 @@ def convert_vcf(
     build: GivenBuild = "auto",
     *,
     batches: _Batches = read_batches,
+    sites_only: bool = False,
 ) -> GenotypeStore | None:
     """Convert a VCF, plain, gzipped or BGZF; arguments as of `convert_genotypes`.
 
@@ -141,7 +145,7 @@ def convert_vcf(
     reading, touched = VcfReading(shown), list[Record]()
     stream = batches(path, reading, places(load_positions()))
     first = next(stream, None)
-    if first is None or not reading.samples:
+    if first is None or not (reading.samples or sites_only):
         for _ in stream:
             pass
         _refuse_empty(reading, notes)
@@ -166,6 +170,8 @@ def convert_vcf(
         write_table(_bases(touched, found, reading, notes), PHARMACOGENE_GENOTYPES, writer.draft / BASES)
         store = writer.finish({**_counts(reading), "reference": found, "build_told_by": told_by})
     _note_variants(store, reading, notes)
+    if not reading.samples:
+        notes.warning(f"{shown}: holds sites only: no samples, so no genotypes. A study cannot use it.")
     return store
 
 
@@ -181,9 +187,13 @@ def _refuse_empty(reading: VcfReading, notes: Notes) -> None:
 
 def _note_lines(reading: VcfReading, notes: Notes) -> None:
     for kind, (count, line) in reading.malformed.items():
-        notes.fatal(f"{reading.shown}: {count} lines (first: line {line}) {kind}. Correct the file.", count=count)
+        notes.fatal(f"{reading.shown}: {_lines(count, line)} {kind}. Correct the file.", count=count)
     for kind, (count, line) in reading.odd.items():
-        notes.warning(f"{reading.shown}: {count} lines (first: line {line}) {kind}.", count=count)
+        notes.warning(f"{reading.shown}: {_lines(count, line)} {kind}.", count=count)
+
+
+def _lines(count: int, first: int) -> str:
+    return f"{count} {'line' if count == 1 else 'lines'} (first: line {first})"
 
 
 def _counts(reading: VcfReading) -> dict[str, Any]:

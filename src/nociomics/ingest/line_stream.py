@@ -62,8 +62,8 @@ def _emptied(pieces: Queue[bytes | BaseException]) -> None:
         return
 
 
-def whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    r"""Cut pieces at line ends: each yielded part ends with a line end.
+def whole_lines(pieces: Iterator[bytes], before: bytes = b"", after: bytes = b"") -> Iterator[bytes]:
+    r"""Cut pieces at line ends: each yielded part ends with a line end, and is put between ``before`` and ``after``.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if not end:
             rest.append(piece)
             continue
-        yield b"".join([*rest, memoryview(piece)[:end]])
+        yield b"".join([before, *rest, memoryview(piece)[:end], after])
         rest = [piece[end:]] if end < len(piece) else []
     if rest:
-        yield b"".join([*rest, b"\n"])
+        yield b"".join([before, *rest, b"\n", after])

@@ -16,7 +16,7 @@ from nociomics.ingest.notes import FILE, HIDDEN, ROW, Notes
 from nociomics.ingest.number_cells import Single
 from nociomics.ingest.people import ID, has_id, without_empty_ids
 from nociomics.ingest.samples import joined_to_people, read_samples
-from nociomics.ingest.sources import described_columns, described_rows, open_source
+from nociomics.ingest.sources import described_columns, described_rows, open_source, without_nameless
 from nociomics.ingest.values import number_columns
 from nociomics.tables.study import TableSource
 
@@ -313,7 +313,7 @@ def _joined(rows: pl.DataFrame, source: TableSource, root: Path, notes: Notes) -
 
 def _chosen_columns(whole: Measured, source: TableSource, notes: Notes, choose: _Choose) -> Measured:
     """Apply ``keep`` and ``drop`` to the names; further columns of the sample table become measurements too."""
-    rows = whole.rows.drop([name for name in whole.rows.columns if name in set(whole.names)])
+    rows = without_nameless(whole.rows.drop([name for name in whole.rows.columns if name in set(whole.names)]), notes)
     every = [name for name in rows.columns if name not in (ID, *HIDDEN, *ABOUT)]
     if (source.keep is not None or source.drop) and rows.height:
         probe = pl.DataFrame({name: [None] for name in dict.fromkeys(whole.names)})

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import polars as pl
 
-from nociomics.errors import did_you_mean
 from nociomics.ingest.notes import FILE, Notes, place
 
 ID = "patient_id"
+_PERSON_WORDS = frozenset(
+    "id pid iid subject subjectid pat patid patient patientid patientnr participant participantid person personid "
+    "record recordid studyid subjid usubjid seqn case caseid".split()
+)
+"""What clinics call the column of people, in small letters without marks."""
+_SAMPLE_WORDS = frozenset("sample sampleid specimen specimenid barcode run runid".split())
+_ROW_NAMES = {"expression": "gene", "block": "feature"}
+_SURE = 0.8
 _NEAR = (
     ("spaces at their ends were cut", pl.element().str.strip_chars()),
     ("upper and lower case were the same", pl.element().str.to_lowercase()),
@@ -23,11 +32,37 @@ def has_id(frame: pl.DataFrame, notes: Notes) -> bool:
     # Columns are not listed: in a file without a header, or with genes in rows, their names are people's ids.
     words = [name for name in frame.columns if not any(sign.isdigit() for sign in name)]
     notes.fatal(
-        f'{place(frame)}: has no column "{ID}" in its first line, which is the header.{did_you_mean(ID, words)} '
-        f"Name the person column under columns: {{their name: {ID}}}.",
+        f'{place(frame)}: has no column "{ID}" in its first line, which is the header.{_likely(words)} '
+        f"Name the person column under columns: {{their name: {ID}}}{_or_nameless(frame)}.{_or_turned(notes.table)}",
         column=ID,
     )
     return False
+
+
+def _likely(words: list[str]) -> str:
+    """Point to the column that is called as people are elsewhere, else to the nearest name."""
+    plain = {"".join(sign for sign in word.lower() if sign.isalnum()): word for word in reversed(words)}
+    likely = next((word for short, word in plain.items() if short in _PERSON_WORDS), None)
+    if likely is not None:
+        return f' Is it "{likely}"?'
+    near = get_close_matches(ID, words, n=1, cutoff=_SURE)  # below that it would point to protein_id
+    if near:
+        return f' Did you mean "{near[0]}"?'
+    sample = next((word for short, word in plain.items() if short in _SAMPLE_WORDS), None)
+    if sample is None:
+        return ""
+    return f' Its rows seem to be samples ("{sample}"): give samples:, a table that says whose they are.'
+
+
+def _or_turned(table: str) -> str:
+    """Name the other way round that a table of measurements may stand."""
+    name = _ROW_NAMES.get(table.split(" ")[0])
+    return "" if name is None else f" Where {name}s stand in rows, name their column: {{their name: {name}}}."
+
+
+def _or_nameless(frame: pl.DataFrame) -> str:
+    nameless = "" in frame.columns and frame[""].null_count() < frame.height
+    return f'; a column without a name is {{"": {ID}}}' if nameless else ""
 
 
 def without_empty_ids(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
@@ -79,7 +114,7 @@ def matched(frame: pl.DataFrame, people: pl.Series | None, notes: Notes) -> pl.D
     if ids == 0 or (ids < all_ids / 2 and ids < people.n_unique() / 2):
         notes.fatal(
             f"{place(frame, ID)}: {rows or 'none'} of {frame.height} rows match an id of the table patients."
-            f"{hint} Ids are compared as they are written; use the same ids in both tables.",
+            f"{hint} Ids are compared as they are written; use the same ids in both tables{_or_map(notes.table)}.",
             column=ID,
             count=frame.height - rows,
         )
@@ -90,6 +125,12 @@ def matched(frame: pl.DataFrame, people: pl.Series | None, notes: Notes) -> pl.D
     notes.step(_only_file(frame), "matched", frame.height, rows, "rows of people of the table patients")
     _count_absent(kept, people, notes)
     return kept
+
+
+def _or_map(table: str) -> str:
+    """Name the table of samples, where laboratories write their own names."""
+    own = table in ("genotype", "expression") or table.startswith("block ")
+    return ", or give samples:, a table of sample_id and patient_id" if own else ""
 
 
 def _only_file(frame: pl.DataFrame) -> str | None:

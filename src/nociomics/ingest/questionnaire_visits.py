@@ -54,6 +54,17 @@ def _note_unseen(frame: pl.DataFrame, source: TableSource, notes: Notes) -> None
             )
 
 
+def note_idle_mapping(frame: pl.DataFrame, source: TableSource, notes: Notes) -> None:
+    """Note as fatal that the study maps visits which the table has neither as a column nor in its column names."""
+    if source.visits and "visit" not in frame.columns and not any(visit_of_column(n, source) for n in frame.columns):
+        ends = listed([f"_{folded(theirs)}" for theirs in source.visits])
+        notes.fatal(
+            f'{place(frame)}: visits: needs the column "visit", or columns that end in {ends}.'
+            f"{did_you_mean('visit', frame.columns)} Name it under columns: {{their name: visit}}.",
+            column="visit",
+        )
+
+
 def note_visits(frame: pl.DataFrame, notes: Notes) -> None:
     """Say how many rows are of other visits than baseline."""
     other = frame["visit"] != BASELINE

@@ -17,6 +17,7 @@ from nociomics.ingest.questionnaire_visits import (
     ANSWERED,
     DATES,
     baseline_before_treatment,
+    note_idle_mapping,
     note_visits,
     visit_of_column,
     with_times,
@@ -86,6 +87,7 @@ def read_questionnaires(
         if frame is None:
             continue
         frame = matched(frame, people, notes)
+        note_idle_mapping(frame, source, notes)
         if "score" in frame.columns and "scale" in frame.columns:
             scores.append(_scores(_described(frame, source, reader), reader))
         elif source.layout == "long" or (source.layout is None and {"item", "response"} <= set(frame.columns)):
@@ -221,8 +223,8 @@ def _wide_visit(
     notes = reader.notes
     if visit is not None:
         date = next((name for name in frame.columns if _is_date_of(name, visit, source)), None)
+        # the study itself says which columns are of which visit: nothing to remark
         rows = frame.with_columns(pl.lit(visit).alias("visit"))
-        note_visits(rows, notes)
         rows = baseline_before_treatment(with_times(rows, notes, date), reader.treatments, notes, date)
     else:
         rows = _described(frame, source, reader)

@@ -49,6 +49,13 @@ def joined_to_people(
         return frame.join(_new_columns(carried, frame), on=ID, how="left", maintain_order="left")
     else:
         names = [name for name in frame.columns if name not in HIDDEN]
+        if samples.sample_id in names:
+            notes.fatal(
+                f'{samples.path}: has no column "{samples.sample_id}". Name its columns under samples: '
+                "{path: ..., sample_id: their sample column, patient_id: their person column}.",
+                column=samples.sample_id,
+            )
+            return None
         notes.fatal(
             f'{place(frame)}: has no sample column "{samples.sample_id}", nor "{ID}".'
             f"{did_you_mean(samples.sample_id, names)} The sample column has the same name in both files.",
@@ -100,8 +107,13 @@ def read_samples(samples: SampleMap, root: Path, source: TableSource, notes: Not
             notes.fatal(problem.message, count=problem.count)
         return None
     lacking = [name for name in (samples.patient_id, *samples.keep, *samples.where) if name not in raw.columns]
+    names = [name for name in raw.columns if name not in HIDDEN]
     for name in lacking:
-        notes.fatal(f'{samples.path}: has no column "{name}".{did_you_mean(name, raw.columns)}', column=name)
+        notes.fatal(
+            f'{samples.path}: has no column "{name}".{did_you_mean(name, names)} Name its columns under samples: '
+            "{path: ..., sample_id: their sample column, patient_id: their person column}.",
+            column=name,
+        )
     if lacking:
         return None
     return _one_row_per_sample(raw.insert_column(0, pl.lit(samples.path).alias(FILE)), samples, notes)
@@ -120,8 +132,8 @@ def _one_row_per_sample(raw: pl.DataFrame, samples: SampleMap, notes: Notes) -> 
     )
     if not sample:
         return table
-    people = table.drop_nulls("sample").group_by("sample").agg(pl.col(ID).n_unique().alias("people"))
-    shared = people.filter(pl.col("people") > 1)
-    if shared.height:
-        notes.fatal(f"{samples.path}: {shared.height} samples are given to more than one person.", count=shared.height)
+    first = pl.col(samples.patient_id).first().over(samples.sample_id)
+    another = raw.select(pl.col(samples.sample_id).is_not_null() & pl.col(samples.patient_id).ne_missing(first))
+    what = "give a sample to another person than a row above. Keep one person for each sample."
+    notes.rows("fatal", raw, another.to_series(), what, column=samples.sample_id)
     return table.drop_nulls("sample").unique("sample", keep="first", maintain_order=True)

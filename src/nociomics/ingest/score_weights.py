@@ -9,8 +9,7 @@ import polars as pl
 
 from nociomics.errors import did_you_mean
 from nociomics.ingest.content import UnreadableTable, read_bytes, refuse
-from nociomics.ingest.notes import FILE, ROW, Notes, listed
-from nociomics.ingest.values import parsed_numbers
+from nociomics.ingest.notes import FILE, ROW, Notes, Severity, listed
 from nociomics.tables.chromosomes import chromosome
 from nociomics.tables.polygenic import SCORE_WEIGHTS
 from nociomics.tables.study import PolygenicScoreSource
@@ -38,6 +37,12 @@ _BUILDS = {
 }
 _NOT_ADDITIVE = ("is_interaction", "is_dominant", "is_recessive", "is_haplotype", "is_diplotype")
 _PER_DOSAGE = ("dosage_0_weight", "dosage_1_weight", "dosage_2_weight")
+_NO_ADDITION = (
+    "are no additive weight of one allele and cannot be applied here. Leave them out of the file, "
+    "knowing that the score is then another one."
+)
+_PER_GENOTYPE = "weigh genotypes and not copies, and cannot be applied here."
+_NUMBERS = {"weight": "effect_weight", "pos": "chr_position", "frequency": "allelefrequency_effect"}
 _TRUE = ("true", "t", "1", "yes", "y")
 _EMPTY = ("", "na", "nan", "nr", ".", "none")
 _ALLELE, _RSID = r"^[ACGT]+$", r"^rs\d+$"
@@ -174,35 +179,31 @@ def _has_columns(frame: pl.DataFrame, notes: Notes) -> bool:
 
 
 def _refuse_not_additive(frame: pl.DataFrame, notes: Notes) -> None:
-    for name in _NOT_ADDITIVE:
-        if name in frame.columns:
-            notes.rows(
-                "fatal",
-                frame,
-                frame[name].str.to_lowercase().is_in(list(_TRUE)),
-                "are no additive weight of one allele and cannot be applied here. Leave them out of the file, "
-                "knowing that the score is then another one.",
-                column=name,
-            )
-    for name in _PER_DOSAGE:
-        if name in frame.columns:
-            what = "weigh genotypes and not copies, and cannot be applied here."
-            notes.rows("fatal", frame, frame[name].is_not_null(), what, column=name)
+    flags = [name for name in _NOT_ADDITIVE if name in frame.columns]
+    _note_all(
+        frame,
+        [
+            *(("fatal", name, _NO_ADDITION, pl.col(name).str.to_lowercase().is_in(list(_TRUE))) for name in flags),
+            *(
+                ("fatal", name, _PER_GENOTYPE, pl.col(name).is_not_null())
+                for name in _PER_DOSAGE
+                if name in frame.columns
+            ),
+        ],
+        notes,
+    )
 
 
 def _weights(frame: pl.DataFrame, source: PolygenicScoreSource, build: str | None, notes: Notes) -> pl.DataFrame:
     frame = frame.with_columns(
         _first(frame, "hm_rsID", "rsID").alias("rsid"),
         _first(frame, *(("hm_chr",) if "hm_pos" in frame.columns else ("chr_name",))).alias("chrom"),
-        _first(frame, *(("hm_pos",) if "hm_pos" in frame.columns else ("chr_position",))).alias("place"),
+        _first(frame, *(("hm_pos",) if "hm_pos" in frame.columns else ("chr_position",))).alias("chr_position"),
+        _first(frame, "allelefrequency_effect").alias("allelefrequency_effect"),
         pl.col("effect_allele").str.to_uppercase(),
         _first(frame, "other_allele", "reference_allele", "hm_inferOtherAllele").str.to_uppercase().alias("other"),
     )
-    numbers = {
-        "weight": _numbers(frame, "effect_weight", notes),
-        "pos": _numbers(frame, "place", notes),
-        "frequency": _numbers(frame, "allelefrequency_effect", notes),
-    }
+    numbers = frame.select(_number(column).alias(name) for name, column in _NUMBERS.items())
     _note_rows(frame, numbers, notes)
     kinds = [name for name in ("weight_type",) if name in frame.columns]
     if kinds and frame.select(pl.col(kinds).str.to_uppercase().is_in(["OR", "HR"]).any()).item():
@@ -228,29 +229,41 @@ def _first(frame: pl.DataFrame, *names: str) -> pl.Expr:
     return pl.coalesce(present) if present else pl.lit(None, dtype=pl.String)
 
 
-def _numbers(frame: pl.DataFrame, column: str, notes: Notes) -> pl.Series:
-    name = {"effect_weight": "weight", "place": "pos"}.get(column, "frequency")
-    if column not in frame.columns:
-        return pl.Series(name, [None] * frame.height, dtype=pl.Float64)
-    numbers = parsed_numbers(frame[column])
-    shown = "chr_position" if column == "place" else column
-    notes.rows("fatal", frame, frame[column].is_not_null() & numbers.is_null(), "hold no number.", column=shown)
-    return numbers.alias(name)
+def _number(column: str) -> pl.Expr:
+    """Parse stripped text as finite numbers, as `values.parsed_numbers` does, for several columns in one go."""
+    number = pl.col(column).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
 
 
-def _note_rows(frame: pl.DataFrame, numbers: dict[str, pl.Series], notes: Notes) -> None:
-    frequency, pos = numbers["frequency"], numbers["pos"]
-    notes.rows("fatal", frame, frame["effect_weight"].is_null(), "have no weight.", column="effect_weight")
-    notes.rows("fatal", frame, frame["effect_allele"].is_null(), "name no effect allele.", column="effect_allele")
-    outside = (frequency < 0) | (frequency > 1)
-    notes.rows("fatal", frame, outside, "are no share from 0 to 1.", column="allelefrequency_effect")
-    broken = (pos < 1) | (pos != pos.round())
-    notes.rows("fatal", frame, broken, "are no whole position from 1.", column="chr_position")
-    named = frame["rsid"].str.contains(_RSID).fill_null(False)
-    nowhere = ~named & (frame["chrom"].is_null() | pos.is_null())
-    notes.rows("warning", frame, nowhere, "name no variant (rsID, or chromosome and position) and can match none.")
-    bases = frame["effect_allele"].str.contains(_ALLELE)
-    notes.rows("warning", frame, ~bases, "are no bases and can match no variant.", column="effect_allele")
+def _note_rows(frame: pl.DataFrame, numbers: pl.DataFrame, notes: Notes) -> None:
+    wrong = [
+        ("fatal", column, "hold no number.", pl.col(column).is_not_null() & pl.col(f"n_{name}").is_null())
+        for name, column in _NUMBERS.items()
+    ]
+    frequency, pos = pl.col("n_frequency"), pl.col("n_pos")
+    named = pl.col("rsid").str.contains(_RSID).fill_null(False)
+    nowhere = ~named & (pl.col("chrom").is_null() | pos.is_null())
+    bases = pl.col("effect_allele").str.contains(_ALLELE)
+    wrong += [
+        ("fatal", "effect_weight", "have no weight.", pl.col("effect_weight").is_null()),
+        ("fatal", "effect_allele", "name no effect allele.", pl.col("effect_allele").is_null()),
+        ("fatal", "allelefrequency_effect", "are no share from 0 to 1.", (frequency < 0) | (frequency > 1)),
+        ("fatal", "chr_position", "are no whole position from 1.", (pos < 1) | (pos != pos.round())),
+        ("warning", None, "name no variant (rsID, or chromosome and position) and can match none.", nowhere),
+        ("warning", "effect_allele", "are no bases and can match no variant.", ~bases),
+    ]
+    _note_all(frame.with_columns(numbers.select(pl.all().name.prefix("n_"))), wrong, notes)
+
+
+def _note_all(frame: pl.DataFrame, wrong: list[tuple[Severity, str | None, str, pl.Expr]], notes: Notes) -> None:
+    """Note the rows of each problem; all are looked for at once, since most files have none."""
+    if not wrong:
+        return
+    masks = frame.select(mask.alias(str(number)) for number, (_, _, _, mask) in enumerate(wrong))
+    met = masks.select(pl.all().any()).row(0)
+    for number, (severity, column, what, _) in enumerate(wrong):
+        if met[number]:
+            notes.rows(severity, frame, masks[str(number)], what, column=column)
 
 
 def _without_copies(weights: pl.DataFrame, notes: Notes) -> pl.DataFrame:
@@ -260,5 +273,7 @@ def _without_copies(weights: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     key = pl.struct("chrom", "pos", place.alias("name"), "effect_allele", "other_allele")
     again = weights.select(~key.is_first_distinct() & ~unknown).to_series()
     what = "weigh an allele that stands above; the first weight is taken."
+    if not again.any():
+        return weights
     notes.rows("warning", weights, again, what, column="effect_allele")
     return weights.filter(~again)

@@ -60,7 +60,7 @@ def convert_file(path: Path, folder: Path, build: str = "auto") -> list[Finding]
     Parameters
     ----------
     path : Path
-        VCF, BCF, PLINK 1 or PLINK 2.
+        VCF, BCF, PLINK 1 or PLINK 2; a VCF or BCF of sites only too.
     folder : Path
         The store to write.
     build : str
@@ -79,7 +79,7 @@ def convert_file(path: Path, folder: Path, build: str = "auto") -> list[Finding]
         With every problem of the file; then nothing is written.
     """
     notes = Notes("genotype")
-    convert_genotypes(path, path.name, folder, notes, known_build(build))
+    convert_genotypes(path, path.name, folder, notes, known_build(build), sites_only=True)
     fatal = [finding.message for finding in notes.findings if finding.severity == "fatal"]
     if fatal:
         raise TableError("\n".join(fatal))

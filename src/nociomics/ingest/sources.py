@@ -102,6 +102,7 @@ def described_rows(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl
 
 def described_columns(frame: pl.DataFrame, source: TableSource, notes: Notes) -> pl.DataFrame:
     """Apply ``names_from``, then ``keep`` and ``drop``."""
+    frame = without_nameless(frame, notes)
     if source.names_from:
         frame = _renamed(_widened(frame, source, notes), source, notes, strict=False)
     names = [name for name in frame.columns if name not in (*HIDDEN, ID)]
@@ -112,6 +113,18 @@ def described_columns(frame: pl.DataFrame, source: TableSource, notes: Notes) ->
     _note_unknown([name for name in source.drop if "*" not in name], names, frame, notes, "drop", "warning")
     names = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in source.drop)]
     return frame.select(*[name for name in HIDDEN if name in frame.columns], ID, *names)
+
+
+def without_nameless(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
+    """Leave out a column without a name, which holds the row numbers of pandas or R nearly always."""
+    if "" not in frame.columns:
+        return frame
+    notes.warning(
+        f"{place(frame)}: a column without a name holds values and is left out. Name it in the file, or under "
+        'columns: {"": its name}, if it is wanted.',
+        count=1,
+    )
+    return frame.drop("")
 
 
 def combined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
@@ -188,7 +201,7 @@ def _renamed(frame: pl.DataFrame, source: TableSource, notes: Notes, *, strict: 
     if twice:
         notes.fatal(
             f'{place(frame)}: after renaming, {len(twice)} columns have the same name (first: "{twice[0]}"). '
-            "Correct columns:, one name for one column.",
+            "Correct columns:, one name for one column; a column of the file that has the name already is renamed too.",
             count=len(twice),
         )
         # The renamed column stays, the other of that name goes, so that reading can find further problems.

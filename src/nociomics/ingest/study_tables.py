@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from nociomics.errors import TableError, did_you_mean
+from nociomics.errors import NociomicsError, TableError, did_you_mean
 from nociomics.ingest.biomarkers import read_biomarkers
 from nociomics.ingest.blocks import read_block
 from nociomics.ingest.diplotypes import read_diplotypes
@@ -26,6 +26,8 @@ from nociomics.ingest.questionnaires import read_questionnaires
 from nociomics.ingest.score_weights import read_score_weights
 from nociomics.ingest.treatment_history import read_treatment_history
 from nociomics.ingest.treatments import read_treatments
+from nociomics.knowledge.instrument import Instrument
+from nociomics.knowledge.instrument_file import load_with_own
 from nociomics.tables.contract import Contract
 from nociomics.tables.files import write_table
 from nociomics.tables.finding import Finding
@@ -56,6 +58,8 @@ from nociomics.tables.study import BlockSource, Study
 
 logger = logging.getLogger(__name__)
 _NotesOf = Callable[[str], Notes]
+_MODALITIES = ("clinical", "genotype", "pgx", "expression", "biomarkers", "questionnaires")
+"""What results call the features of the other tables."""
 
 _CONTRACTS: dict[str, Contract] = {
     "patients": PATIENTS,
@@ -156,6 +160,7 @@ def read_study(
     everyone = read_patients(study.tables.patients, root, of("patients"), groups)
     _check_columns_of_patients(study, everyone, of("patients"), groups=None if for_prediction else groups)
     kept, flow = included(everyone, {} if everyone is None else study.include, of("patients"))
+    _check_sources(study, of)
     ids = None if everyone is None else everyone[ID]
     patients, columns = (
         (None, None) if kept is None else covariates(kept, study.tables.patients, of("patients"), outcome)
@@ -216,7 +221,8 @@ def _with_measurements(
         measured = read_biomarkers(tables.biomarkers, root, ids, started, of("biomarkers"))
         read = replace(read, biomarkers=measured)
     if tables.questionnaires:
-        responses, scores = read_questionnaires(tables.questionnaires, root, ids, of("questionnaires"))
+        own = _instruments(study, root, of("questionnaires"))
+        responses, scores = read_questionnaires(tables.questionnaires, root, ids, of("questionnaires"), started, own)
         read = replace(read, responses=responses, scores=scores)
     blocks = {
         name: block
@@ -226,9 +232,33 @@ def _with_measurements(
     return replace(read, blocks=blocks)
 
 
+def _instruments(study: Study, root: Path, notes: Notes) -> dict[str, Instrument] | None:
+    """Load the shipped questionnaires and the study's own; None (only the shipped ones) after a fatal finding."""
+    try:
+        return load_with_own([root / path for path in study.instruments])
+    except NociomicsError as error:
+        notes.fatal(f"instruments: {error}")
+        return None
+
+
+def _check_sources(study: Study, of: _NotesOf) -> None:
+    """Look for files and names that are given twice, and for blocks that would be taken for another table."""
+    for table in type(study.tables).model_fields:
+        sources = getattr(study.tables, table)
+        for path in dict.fromkeys(each.path for at, each in enumerate(sources) if each in sources[:at]):
+            of(table).fatal(f"{path}: is given twice in the same way. Leave one of the two out of the study file.")
+    names = [score.name for score in study.tables.polygenic_scores]
+    for name in dict.fromkeys(name for at, name in enumerate(names) if name in names[:at]):
+        of("polygenic_scores").fatal(f'name: "{name}" is given to several scores. Give each its own.')
+    for name in dict.fromkeys(block.name for block in study.tables.blocks if block.name in _MODALITIES):
+        of(f"block {name}").fatal(
+            f'name: "{name}" is what results call a table of its own. Give the block another name, such as {name}_2.'
+        )
+
+
 def _score_weights(study: Study, root: Path, notes: Notes) -> pl.DataFrame | None:
     if not study.tables.genotype:
-        notes.fatal("polygenic_scores: need genotypes, and the study names none. Add tables: genotype.")
+        notes.fatal("scores need genotypes, and the study names none. Add tables: genotype.")
     weights = [read_score_weights(source, root, notes) for source in study.tables.polygenic_scores]
     read = [each for each in weights if each is not None]
     return pl.concat(read) if read else None

@@ -76,9 +76,11 @@ def look_at(path: Path, shown: str, head: bytes) -> TextFile:
     recoded = _from_utf16(path, shown, head)
     returns = quotes = False
     utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+    lines = 1
     for block in _raw_blocks(path, shown, recoded):
         if b"\x00" in block:
-            raise _no_text(shown)
+            raise _no_text(shown, lines + block.count(b"\n", 0, block.index(b"\x00")))
+        lines += block.count(b"\n")
         returns = returns or b"\r" in block
         quotes = quotes or b'"' in block
         utf8 = _still_utf8(utf8, block)
@@ -153,8 +155,11 @@ def _from_utf16(path: Path, shown: str, head: bytes) -> bytes | None:
         raise refuse(f"{shown}: begins as UTF-16 but holds damaged characters. Save it again as UTF-8.") from error
 
 
-def _no_text(shown: str) -> Exception:
-    return refuse(f"{shown}: is not a table that can be read here (CSV, TSV, Excel or Parquet).")
+def _no_text(shown: str, line: int) -> Exception:
+    return refuse(
+        f"{shown}: holds zero bytes (first: line {line}), so it is damaged, or not a table that can be read here (CSV, "
+        "TSV, Excel or Parquet)."
+    )
 
 
 def _refuse_mixed(path: Path, shown: str) -> None:

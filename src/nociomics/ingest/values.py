@@ -7,11 +7,13 @@ import json
 import polars as pl
 
 from nociomics.ingest.missing_codes import note_codes, words_for_missing
-from nociomics.ingest.notes import HIDDEN, Notes, Severity
+from nociomics.ingest.notes import HIDDEN, Notes, Severity, place
 
 _DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
 _WHOLE = r"^[+-]?\d+$"
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
+_PARTED = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$"
+_MOST_FINDINGS = 10
 _YES, _NO = ("1", "1.0", "true", "yes", "y"), ("0", "0.0", "false", "no", "n")
 _DATE_SHAPES = (
     (r"^\d{4}-\d{1,2}-\d{1,2}$", "%Y-%m-%d"),
@@ -81,12 +83,13 @@ def number_column(frame: pl.DataFrame, column: str, notes: Notes, *, codes: bool
         pointed = with_decimal_points(text)
         if pointed is not None:
             notes.info(
-                f'column "{column}": decimal commas were read as decimal points.',
+                f"{place(frame, column)}: decimal commas were read as decimal points.",
                 column=column,
                 count=int((text != pointed).sum() or 0),
             )
             return parsed_numbers(pointed).alias(column)
-        notes.rows("fatal", frame, wrong, _TEXT_FOR_NUMBER + _hint(text.filter(wrong)), column=column)
+        advice = _other_way(notes.table, column)
+        notes.rows("fatal", frame, wrong, f"{_TEXT_FOR_NUMBER}{_hint(text.filter(wrong))}{advice}", column=column)
     if codes:
         hidden = [frame[name] for name in HIDDEN if name in frame.columns]
         note_codes(pl.DataFrame([*hidden, numbers]), [column], notes)
@@ -101,12 +104,22 @@ _TEXT_FOR_NUMBER = (
 def _hint(wrong: pl.Series) -> str:
     words = words_for_missing(wrong)
     said = f" (such as missing: [{', '.join(quoted(word) for word in words)}])" if words else ""
+    if wrong.str.strip_chars().str.contains(_PARTED).any():
+        return f'{said} (some part thousands with points, as 1.234,5: say decimal: "," for this file).'
     if wrong.str.contains(_DECIMAL_COMMA).any():
         return (
             f"{said} (some use a decimal comma and some do not, or the comma may part thousands: write decimal points, "
             'or say decimal: "," or decimal: ".").'
         )
     return f"{said}."
+
+
+def _other_way(table: str, column: str) -> str:
+    """Say what a column may be that was never meant to hold numbers."""
+    if table == "patients":
+        return f" A column of labels is named under as_text: [{quoted(column)}]."
+    measured = table == "expression" or table.startswith("block ")
+    return " A column that is no measurement is left out with drop:." if measured else ""
 
 
 def quoted(word: str) -> str:
@@ -121,7 +134,7 @@ def quoted(word: str) -> str:
 
 
 def number_columns(frame: pl.DataFrame, columns: list[str], notes: Notes) -> pl.DataFrame:
-    """Turn many columns into Float64; those with text in them become one finding each, at most ten.
+    """Turn many columns into Float64; those with text in them become one finding each, at most ten of a severity.
 
     Returns
     -------
@@ -136,11 +149,14 @@ def number_columns(frame: pl.DataFrame, columns: list[str], notes: Notes) -> pl.
     ]
     aside = Notes(notes.table)
     repaired = [number_column(frame, name, aside, codes=False) for name in lost]
-    notes.findings += aside.findings[:10]
-    if len(aside.findings) > 10:
-        severity: Severity = "fatal" if aside.has_fatal else "info"
-        rest = len(aside.findings) - 10
-        notes.add(severity, f"{rest} further columns have the same problem as those named before.", count=rest)
+    severities: tuple[Severity, ...] = ("fatal", "warning", "info")
+    for severity in severities:
+        alike = [finding for finding in aside.findings if finding.severity == severity]
+        notes.findings += alike[:_MOST_FINDINGS]
+        rest = len(alike) - _MOST_FINDINGS
+        if rest > 0:
+            same = "have the same problem as" if severity == "fatal" else "are as"
+            notes.add(severity, f"{rest} further columns {same} those named before.", count=rest)
     whole = plain.with_columns(repaired)
     note_codes(whole, columns, notes)
     return whole

@@ -16,6 +16,8 @@ from nociomics.ingest.content import CUT, GZIP, check_bgzf_end, refuse, truncate
 
 _FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"]
 _CONTIG = re.compile(r"^##contig=<.*?ID=([^,>]+).*?length=(\d+)")
+_FLAG = re.compile(r"^##INFO=<(?=.*\bType=Flag\b)(?=.*\bNumber=(?!0[,>]))")
+_BROKEN_FLAG = "of the header declare an INFO flag with a Number other than 0"
 _REFERENCE = re.compile(rb"^[ACGTNacgtn]+$")
 _ALTERNATIVE = re.compile(rb"^([ACGTNacgtn*]+|<[^<>]+>|\.|.*[\[\]].*|\.[ACGTNacgtn]+|[ACGTNacgtn]+\.)$")
 _GT = re.compile(rb"^(\d+|\.)(?:([/|])(\d+|\.))?$")
@@ -148,12 +150,15 @@ def opened(path: Path, shown: str) -> IO[bytes]:
 
 def read_header(stream: Iterable[bytes], reading: VcfReading) -> int:
     """Take samples and contigs from the first lines; returns the number of the header line."""
+    reading.odd.pop(_BROKEN_FLAG, None)  # a header is read twice when its records are read by another reader
     for number, line in enumerate(stream, start=1):
         text = line.decode("utf-8", errors="replace").rstrip("\r\n")
         if text.startswith("##") or text.startswith("\ufeff##"):
             contig = _CONTIG.match(text)
             if contig:
                 reading.contigs[contig[1]] = int(contig[2])
+            if _FLAG.match(text):
+                reading.note(reading.odd, _BROKEN_FLAG, number)
             continue
         fields = text.split("\t")
         if fields[:8] != _FIXED:

@@ -23,7 +23,7 @@ from nociomics.ingest.line_stream import read_ahead, whole_lines
 from nociomics.ingest.pharmacogene_calls import touches
 from nociomics.ingest.store_writer import SITES
 from nociomics.ingest.vcf import NO_CALL, Record, VcfReading, opened, read_header, read_records, record_of
-from nociomics.ingest.vcf_lines import Lines, Sites, line_ends, plain_sites, well_parted
+from nociomics.ingest.vcf_lines import AFTER, BEFORE, Lines, Sites, line_ends, plain_sites, well_parted
 from nociomics.tables.genotype_store import MISSING
 
 NOT_COUNTED = ("*", "<NON_REF>", "<*>")
@@ -32,6 +32,8 @@ _OPEN = ("<NON_REF>", "<*>")
 _END = re.compile(rb"[\t;]END=(\d{1,18})")
 _TAB, _LINE, _COLON, _SLASH, _BAR, _DOT, _ZERO = (ord(mark) for mark in "\t\n:/|.0")
 _RECORDS_PER_BATCH = 256
+_FIXED = 9
+"""Columns before the first sample."""
 
 
 @dataclass
@@ -100,7 +102,7 @@ def read_batches(path: Path, reading: VcfReading, places: dict[str, np.ndarray])
     with opened(path, reading.shown) as stream:
         stream.read(skipped.length)
         try:
-            for piece in whole_lines(read_ahead(stream)):
+            for piece in whole_lines(read_ahead(stream), BEFORE, AFTER):
                 batch = _batch(piece, number + 1, reading, places)
                 number += batch.lines
                 yield batch
@@ -157,15 +159,13 @@ def _rows_of(records: Sequence[Record], samples: int) -> tuple[pl.DataFrame, np.
 
 
 def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.ndarray]) -> Batch:
-    """Read a piece of whole lines, the first of which has the number ``first``."""
+    """Read a piece of whole lines between `BEFORE` and `AFTER`; the first of them has the number ``first``."""
     if b"\r" in piece:
         piece = piece.replace(b"\r\n", b"\n")
-    buffer = np.frombuffer(piece, np.uint8)
     ends = line_ends(piece)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lines = well_parted(piece, buffer, starts, ends, 8 + len(reading.samples))
-    fixed, lines = plain_sites(lines, buffer)
-    cells = _cells(buffer, lines.tabs[:, 8:])
+    starts = np.concatenate([[len(BEFORE)], ends[:-1] + 1])
+    fixed, lines = plain_sites(well_parted(piece, starts, ends, _FIXED + len(reading.samples)))
+    cells = _cells(lines)
     sound = cells.sound & (cells.top <= fixed.alternatives)
     if not sound.all():
         fixed, lines, cells = fixed.only(sound), lines.only(sound), _only_cells(cells, sound)
@@ -188,16 +188,14 @@ def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.n
     return _merged(batch, lines.index[of_line] + first, records, places)
 
 
-def _cells(buffer: np.ndarray, tabs: np.ndarray) -> _Cells:
-    """Read the genotype at the head of every cell; ``tabs`` are the places before them, of shape (lines, samples)."""
-    before = np.ascontiguousarray(tabs)
-    # Beyond the last cell the last byte is read again, which is a line end: what ends a cell.
-    one, mark, two, after = (buffer[offset:].take(before, mode="clip") for offset in (1, 2, 3, 4))
+def _cells(lines: Lines) -> _Cells:
+    """Read the genotype at the head of every cell."""
+    one, mark, two, after = (np.ascontiguousarray(part[:, _FIXED:]) for part in lines.letters)
     known = _is_allele(one)
     sound = known & ((mark == _SLASH) | (mark == _BAR)) & _is_allele(two) & _ends_cell(after)
     if not sound.all():
         haploid = known & _ends_cell(mark)
-        two[haploid] = _ZERO
+        two = np.where(haploid, np.uint8(_ZERO), two)
         sound |= haploid
     return _Cells(one, two, (one == _DOT) | (two == _DOT), sound.all(axis=1))
 
@@ -219,12 +217,19 @@ def _only_cells(cells: _Cells, wanted: np.ndarray) -> _Cells:
 def _count(fixed: Sites, cells: _Cells, reading: VcfReading) -> None:
     """Count lines as `vcf.record_of` does."""
     reading.chroms.update(fixed.chroms)
-    alleles = Counter(zip(fixed.refs, fixed.alts, strict=True))
     reading.counts["records"] += len(fixed.refs)
     reading.counts["multiallelic"] += int(np.count_nonzero(fixed.alternatives > 1))
-    reading.counts["with_indel"] += sum(number for (ref, alts), number in alleles.items() if _is_indel(ref, alts))
+    reading.counts["with_indel"] += _indels(fixed.refs, fixed.alts)
     reading.counts["gt_calls"] += cells.one.size
     reading.counts["missing_gt"] += int(np.count_nonzero(cells.missing))
+
+
+def _indels(refs: list[str], alts: list[str]) -> int:
+    # One letter for one letter is the most common by far, and none.
+    if all(len(word) == 1 for words in (refs, alts) for word in set(words)):
+        return 0
+    alleles = Counter(zip(refs, alts, strict=True))
+    return sum(number for (ref, alt), number in alleles.items() if _is_indel(ref, alt))
 
 
 def _is_indel(ref: str, alts: str) -> bool:
@@ -234,21 +239,24 @@ def _is_indel(ref: str, alts: str) -> bool:
 def _alleles_of(fixed: Sites, cells: _Cells) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
     """Give each counted ALT its row: sites, copies, and the row of ``fixed`` that each is of."""
     counted = {alts: _counted(alts) for alts in set(fixed.alts)}
-    upper = {ref: ref.upper() for ref in set(fixed.refs)}
     if all(len(alleles) == 1 for alleles in counted.values()) and not (fixed.alternatives > 1).any():
         of_line, number = np.arange(len(fixed.refs)), np.ones(len(fixed.refs), np.int64)
-        each, alts = fixed, [counted[alts][0][1] for alts in fixed.alts]
+        each, alts = fixed, _spelt(fixed.alts, {alts: alleles[0][1] for alts, alleles in counted.items()})
     else:
         rows = [(line, *allele) for line, alts in enumerate(fixed.alts) for allele in counted[alts]]
         of_line = np.array([line for line, _, _ in rows], dtype=np.int64)
         number = np.array([number for _, number, _ in rows], dtype=np.int64)
         each, alts = fixed.repeated(of_line), [alt for _, _, alt in rows]
-    refs = [upper[ref] for ref in each.refs]
+    refs = _spelt(each.refs, {ref: ref.upper() for ref in set(each.refs)})
     columns: list[Any] = [each.names, each.chroms, each.pos, refs, alts, each.filtered, each.alternatives > 1]
     sites = pl.DataFrame(
         [pl.Series(name, values, kind) for (name, kind), values in zip(SITES.items(), columns, strict=True)]
     )
     return sites, _copies(cells, of_line, number), of_line
+
+
+def _spelt(words: list[str], how: dict[str, str]) -> list[str]:
+    return words if all(word == better for word, better in how.items()) else [how[word] for word in words]
 
 
 def _counted(alts: str) -> list[tuple[int, str]]:
@@ -285,7 +293,7 @@ def _touched_rows(fixed: Sites, lines: Lines, places: dict[str, np.ndarray]) -> 
         numbers = places.get(plain_chrom(chrom))
         if numbers is None:
             continue
-        rows = np.flatnonzero(np.fromiter((name == chrom for name in fixed.chroms), bool, len(fixed.chroms)))
+        rows = np.array([row for row, name in enumerate(fixed.chroms) if name == chrom], dtype=np.int64)
         end = fixed.pos[rows]
         for place, row in enumerate(rows.tolist() if blocks else []):
             if fixed.alts[row] in blocks:
@@ -296,7 +304,8 @@ def _touched_rows(fixed: Sites, lines: Lines, places: dict[str, np.ndarray]) -> 
 
 
 def _end(lines: Lines, row: int, pos: int) -> int:
-    found = _END.search(lines.piece, int(lines.tabs[row, 6]), int(lines.tabs[row, 7]))
+    before = int(lines.tabs[row, -1])
+    found = _END.search(lines.piece, before, lines.piece.index(b"\t", before + 1))
     return int(found[1]) if found else pos
 
 

@@ -19,10 +19,17 @@ def study_splits(
     dosages: pl.DataFrame | None,
     settings: SplitSettings,
     seed: int,
+    same_people: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Make a study's folds and the pairs of ids that had to be kept together.
 
     Folds are balanced over the treatment received and the response.
+
+    Parameters
+    ----------
+    same_people : DataFrame, optional
+        As in `tables.genotype_quality.SAME_PEOPLE`, from the whole genotype file, of which ``dosages`` may hold but
+        a few variants. Equal answers alone do not tie two ids together: skewed questionnaires coincide by chance.
 
     Returns
     -------
@@ -33,7 +40,7 @@ def study_splits(
     expression = (
         features.select("patient_id", *genes).filter(~pl.all_horizontal(pl.col(genes).is_null())) if genes else None
     )
-    pairs = find_duplicates(dosages, expression, settings)
+    pairs = _with_genotyped_twice(find_duplicates(dosages, expression, settings), same_people)
     patients = rows["patient_id"].to_list()
     groups = person_groups(patients, pairs)
     balanced = rows.select(
@@ -46,6 +53,14 @@ def study_splits(
     )
     splits = make_splits(patients, groups, dict(balanced.iter_rows()), settings, seed)
     return splits, pairs
+
+
+def _with_genotyped_twice(pairs: pl.DataFrame, same_people: pl.DataFrame | None) -> pl.DataFrame:
+    if same_people is None:
+        return pairs
+    found = same_people.filter(pl.col("evidence") == "genotype").select(pairs.columns)
+    both = pl.concat([pairs, found]).unique(["patient_a", "patient_b"], keep="first", maintain_order=True)
+    return both.sort("patient_a", "patient_b")
 
 
 def group_splits(rows: pl.DataFrame, splits: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:

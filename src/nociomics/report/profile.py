@@ -24,6 +24,7 @@ from nociomics.report.formats import NOT_MEASURED, in_ten, interval, is_null, nu
 from nociomics.report.pgx_rows import advice_view, call_rows
 from nociomics.report.plots import Scale, axis_strip, interval_strip, percentile_strip, share_strip, ten_dots
 from nociomics.report.rendering import render
+from nociomics.report.safety import safety_lines
 from nociomics.report.wording import (
     DRIVERS_REFUSED,
     finding,
@@ -66,6 +67,8 @@ class PatientProfileData:
         Modalities of the study of which nothing was measured in this person.
     n_similar : int or None
         Similar people in the cohort; None = not measured.
+    safety : DataFrame or None
+        The person's rows of `SAFETY_ITEMS`.
     """
 
     patient_id: str
@@ -85,6 +88,7 @@ class PatientProfileData:
     target: Target | None = None
     missing_modalities: list[str] = field(default_factory=list)
     n_similar: int | None = None
+    safety: pl.DataFrame | None = None
 
 
 def patient_profile(context: PatientProfileData) -> str:
@@ -110,6 +114,7 @@ def patient_profile(context: PatientProfileData) -> str:
         data=context,
         decision=decision,
         plain=_plain(context, predictions, why),
+        safety=safety_lines(context.safety),
         expected=_expected(context, predictions),
         classes=_classes(predictions),
         differences=_differences(context.effects, decision),

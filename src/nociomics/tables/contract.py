@@ -10,7 +10,7 @@ from nociomics.errors import TableError
 
 _NUMERIC = "number"
 _KINDS = {
-    "text": (pl.String,),
+    "text": (pl.String, pl.Enum, pl.Categorical),
     _NUMERIC: (pl.Float64, pl.Float32, pl.Int64, pl.Int32, pl.Int16, pl.Int8, pl.UInt32),
     "integer": (pl.Int64, pl.Int32, pl.Int16, pl.Int8, pl.UInt32),
     "boolean": (pl.Boolean,),
@@ -97,6 +97,11 @@ class Contract:
             place = f"{where}: " if where else ""
             raise TableError(f"{place}the table {self.name} breaks its contract: " + "; ".join(found) + ".")
         return frame
+
+
+def empty_frame(contract: Contract) -> pl.DataFrame:
+    """Make a table of a contract without rows, with all its columns."""
+    return pl.DataFrame(schema={column.name: _KINDS[column.kind][0] for column in contract.columns})
 
 
 def _column_problems(values: pl.Series, column: Column) -> list[str]:

@@ -185,10 +185,3 @@ GENOTYPE_COUNTS = Contract(
     key=("of", "what"),
     row="one count over the genotype quality tables",
 )
-
-SAFETY_ANSWERS = Contract(
-    "safety_answers",
-    (Column("instrument"),),
-    open=True,
-    row="one answer that a clinician must see; the page only counts it",
-)

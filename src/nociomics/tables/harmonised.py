@@ -58,3 +58,19 @@ COHORT_FLOW = Contract(
     (Column("step"), Column("people", "integer", low=0), Column("left_out", "integer", low=0), Column("reason")),
     row="one step from everyone to those who can be analysed",
 )
+
+SAFETY_ITEMS = Contract(
+    "safety_items",
+    (
+        Column("patient_id", meaning="the study's own id"),
+        Column("visit"),
+        Column("instrument", meaning="id of knowledge/instruments, or of the study's own"),
+        Column("item", meaning="item id of the instrument file"),
+        Column("points", "number", meaning="points of the answer, before any reversal"),
+        Column("at_least", "number", meaning="points from which the answer must be seen"),
+        Column("concern", meaning="what it may tell of"),
+        Column("provenance", allowed=("checked", "general", "project_default"), meaning="how sure the rule is"),
+    ),
+    key=("patient_id", "visit", "instrument", "item"),
+    row="one answer that a clinician must look at; for the people who care for the patient, never for a log",
+)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nociomics.tables.genotype_store import GenotypeStore
+from nociomics.errors import TableError
+from nociomics.tables.genotype_store import BED_MAGIC, GenotypeStore
 
 NONE, HET, MISSING_CALL, TWO = 3, 2, 1, 0
 """The two bits of no copy, one copy, a missing call, two copies."""
@@ -51,6 +52,35 @@ def packed_blocks(
                 block[place, :width] = rows[row]
         _give_back(rows)
         yield start, block
+
+
+def read_rows(store: GenotypeStore, which: np.ndarray, rows: list[np.ndarray]) -> None:
+    """Read the packed calls of some variants into the first bytes of given rows, past the map: no page of it is held.
+
+    Parameters
+    ----------
+    which : ndarray of int
+        Rows of ``store.variants``.
+    rows : list of ndarray of uint8
+        At least one contiguous row per variant, each at least as long as the calls of one variant.
+
+    Raises
+    ------
+    TableError
+        When the file of calls does not fit the store's tables, or was cut since it was opened.
+    """
+    width = store.rows.shape[1]
+    if not width:
+        return
+    path = store.folder / "calls.bed"
+    with path.open("rb", buffering=0) as calls:
+        place = -1
+        for number, row in zip(which.tolist(), rows, strict=False):
+            if number != place:
+                calls.seek(len(BED_MAGIC) + number * width)
+            if calls.readinto(row[:width].data) != width:
+                raise TableError(f"{path}: ends too early. Convert the file again.")
+            place = number + 1
 
 
 def variants_at_a_time(samples: int, megabytes: int = 8) -> int:

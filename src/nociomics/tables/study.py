@@ -96,6 +96,7 @@ class TableSource(Strict):
     within: str | None = Field(
         None, description="column of patients: values are only comparable within it and are standardised within it"
     )
+    value_set: str | None = Field(None, description="EQ-5D-5L: name of the country's value set; never guessed")
     values: Literal["counts", "tpm", "log2"] = Field("counts", description="what an expression table holds")
     normalise: Literal["log_cpm", "tmm"] = Field(
         "log_cpm", description="of expression counts; tmm needs reference:, so that nobody's values depend on others"
@@ -188,4 +189,7 @@ class Study(Strict):
     splits: str | None = Field(None, description="Parquet that fixes the folds")
     tables: Tables
     target: Target | None = Field(None, description="without it a run harmonises and finds strata only")
+    instruments: list[str] = Field(
+        [], description="questionnaires of the study's own: files of definitions, relative to data_root"
+    )
     include: dict[str, Inclusion] = Field({}, description="column of patients -> condition")

@@ -5,87 +5,139 @@ from __future__ import annotations
 import numpy as np
 
 from nociomics.tables.genotype_store import GenotypeStore
-from nociomics.tables.packed_calls import CODES, packed_blocks
+from nociomics.tables.packed_calls import CODES, read_rows
 from nociomics.tables.progress import Progress
 
-_VARIANTS_AT_A_TIME = 64
-_FEW_BYTES = 2_048
-_QUADS = tuple(
-    (np.uint64(shift), np.uint64(mask)) for shift, mask in ((2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F))
+_TOGETHER, _FIRST = 7, 3
+"""Variants of a group, and how many of them are in the first of its two small tables."""
+_ROWS = 8
+"""Rows of a group: its variants, and one of zeros, so that a sample's calls fill 16 bits."""
+_MANY_BYTES = 4_096
+_MOST_BYTES_AT_ONCE = 2**20
+_POSITIONS_AT_A_TIME = 16_384
+_EXCHANGES = tuple(
+    (apart, np.uint64(shift), np.uint64(mask))
+    for apart, shift, mask in (
+        (1, 2, 0x3333333333333333),
+        (2, 4, 0x0F0F0F0F0F0F0F0F),
+        (4, 8, 0x00FF00FF00FF00FF),
+    )
 )
 
 
 def summed_entries(store: GenotypeStore, which: np.ndarray, tables: np.ndarray) -> np.ndarray:
     """Sum over variants the entry that a sample's call has in the variant's table.
 
-    Four variants are taken at a time: their calls of one sample make one byte, and one table of 256 entries has all
-    sums of four. The calls never become a matrix of numbers.
+    Seven variants are taken at a time: their calls of one sample make one number of 14 bits, and one table has all
+    sums of seven. The calls never become a matrix of numbers. With few samples it would take longer to fill that
+    table than to add the two small ones that it comes from, sample by sample; the numbers and their order are the same.
 
     Parameters
     ----------
-    which : ndarray of int, ascending
-        Rows of ``store.variants``.
+    which : ndarray of int
+        Rows of ``store.variants``; ascending ones are read fastest.
     tables : ndarray of float or complex, shape (variants, 4)
         Entries by the two bits of a call (`packed_calls.TWO` to `NONE`).
 
     Returns
     -------
-    ndarray, shape (samples, rounded up to whole blocks)
-        In the order of the samples. A sample's sum is the same, to the last bit, whoever else is in the store.
+    ndarray, shape (8, positions)
+        Sample s is at [s % 8, s // 8] (`in_order`); the positions are rounded up to whole blocks. A sample's sum is
+        the same, to the last bit, whoever else is in the store.
     """
-    width = -(-store.samples.height // 32) * 8
-    total = np.zeros((4, width), tables.dtype)
+    narrow, width = store.rows.shape[1], -(-store.samples.height // 32) * 8
+    total = np.zeros((_ROWS, width // 2), tables.dtype)
+    groups = max(1, min(256, _MOST_BYTES_AT_ONCE // (_ROWS * width))) if width else 1
     progress = Progress(f"{store.folder.name}: polygenic score", "variants", len(which))
-    for start, block in packed_blocks(store, which, _VARIANTS_AT_A_TIME):
-        own, rest = tables[start : start + len(block)], ((0, -len(block) % 4), (0, 0))
-        if rest[0][1]:
-            block, own = np.pad(block, rest), np.pad(own, rest)
-        total += _block_sums(by_sample(block), _tables_of_four(own))
-        progress.advance(_VARIANTS_AT_A_TIME)
-    return total.T.reshape(-1)
+    block = np.zeros((groups, _ROWS, width), np.uint8)
+    add = _add_many if width > _MANY_BYTES else _add_few
+    for start in range(0, len(which), groups * _TOGETHER):
+        own = tables[start : start + groups * _TOGETHER]
+        filled = block[: -(-len(own) // _TOGETHER)]
+        # what is not read into: the row of zeros, the bytes at the end, the last group's rows past the last variant
+        filled[:, _TOGETHER:], filled[:, :, narrow:] = 0, 0
+        filled[-1, len(own) - _TOGETHER * (len(filled) - 1) :] = 0
+        read_rows(store, which[start : start + len(own)], _rows_to_fill(filled))
+        add(total, by_sample(filled), *_small_tables(own))
+        progress.advance(len(own))
+    return total
+
+
+def in_order(sums: np.ndarray, samples: int) -> np.ndarray:
+    """Lay out what `summed_entries` returns in the order of the samples."""
+    found: np.ndarray = sums.T.reshape(-1)[:samples]
+    return found
+
+
+def _rows_to_fill(block: np.ndarray) -> list[np.ndarray]:
+    return [row for group in block for row in group[:_TOGETHER]]
 
 
 def by_sample(block: np.ndarray) -> np.ndarray:
-    """Turn bytes of four samples of one variant into bytes of four variants of one sample.
+    """Turn bytes of four samples of one variant into numbers of 16 bits: eight variants of one sample.
 
     Parameters
     ----------
-    block : ndarray of uint8, shape (4 g, bytes)
+    block : ndarray of uint8, shape (groups, 8, bytes)
         Packed calls; ``bytes`` is a multiple of 8. They are changed in place.
 
     Returns
     -------
-    ndarray of uint8, shape (g, 4, bytes)
-        Byte b at [:, j] holds sample 4 b + j, its first variant in the lowest two bits.
+    ndarray of uint16, shape (groups, 8, bytes / 2)
+        The number at [:, j, k] holds sample 8 k + j, its first variant in the lowest two bits.
     """
-    words = block.view(np.uint64).reshape(len(block) // 4, 4, -1)
-    for (shift, mask), pairs in zip(_QUADS, (((0, 1), (2, 3)), ((0, 2), (1, 3))), strict=True):
-        for low, high in pairs:
-            # exchange the upper part of each field in one row with the lower part in the other
-            changed = ((words[:, low] >> shift) ^ words[:, high]) & mask
-            words[:, high] ^= changed
-            words[:, low] ^= changed << shift
-    return words.view(np.uint8)
+    words = block.view("<u8")
+    groups, _, width = words.shape
+    changed = np.empty((groups, _ROWS // 2, width), words.dtype)
+    for apart, shift, mask in _EXCHANGES:
+        pairs = words.reshape(groups, -1, 2, apart, width)
+        low, high, both = pairs[:, :, 0], pairs[:, :, 1], changed.reshape(groups, -1, apart, width)
+        # exchange the upper part of each field in one row with the lower part in the other
+        np.right_shift(low, shift, out=both)
+        both ^= high
+        both &= mask
+        high ^= both
+        both <<= shift
+        low ^= both
+    return block.view("<u2")
 
 
-def _tables_of_four(tables: np.ndarray) -> np.ndarray:
-    """Add the tables of four variants each: shape (g, 256)."""
-    four = tables.reshape(-1, 4, 4)
-    found: np.ndarray = four[:, 0][:, CODES[:, 0]]
-    for place in range(1, 4):
-        found = found + four[:, place][:, CODES[:, place]]
+def _small_tables(tables: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Add the tables of the first three and of the other four variants of each group: (groups, 64), (groups, 256)."""
+    seven = np.zeros((-(-len(tables) // _TOGETHER) * _TOGETHER, 4), tables.dtype)
+    seven[: len(tables)] = tables
+    seven = seven.reshape(-1, _TOGETHER, 4)
+    return _all_sums(seven[:, :_FIRST]), _all_sums(seven[:, _FIRST:])
+
+
+def _all_sums(tables: np.ndarray) -> np.ndarray:
+    """Add one entry of each variant's table: shape (groups, 4 ** variants), the first variant in the lowest bits."""
+    codes = CODES[: 4 ** tables.shape[1]]
+    found: np.ndarray = tables[:, 0][:, codes[:, 0]]
+    for place in range(1, tables.shape[1]):
+        found = found + tables[:, place][:, codes[:, place]]
     return found
 
 
-def _block_sums(quads: np.ndarray, tables: np.ndarray) -> np.ndarray:
-    """Add up the entries, group after group; both ways add the same numbers in the same order."""
-    if quads.shape[2] <= _FEW_BYTES:
-        places = quads + 256 * np.arange(len(quads))[:, None, None]
-        found: np.ndarray = np.add.reduce(tables.reshape(-1)[places], axis=0)
-        return found
-    total, entry = np.zeros(quads.shape[1:], tables.dtype), np.empty(quads.shape[2], tables.dtype)
-    for group, table in zip(quads, tables, strict=True):
-        for bytes_, own in zip(group, total, strict=True):
-            np.take(table, bytes_, out=entry, mode="clip")
-            own += entry
-    return total
+def _add_many(total: np.ndarray, numbers: np.ndarray, first: np.ndarray, rest: np.ndarray) -> None:
+    """Add each group's entries by one table of all its sums."""
+    table = np.empty((rest.shape[1], first.shape[1]), total.dtype)
+    entry = np.empty(min(total.shape[1], _POSITIONS_AT_A_TIME), total.dtype)
+    for group, low, high in zip(numbers, first, rest, strict=True):
+        np.add(high[:, None], low[None, :], out=table)
+        for row, own in zip(group, total, strict=True):
+            for start in range(0, len(row), _POSITIONS_AT_A_TIME):
+                there = own[start : start + _POSITIONS_AT_A_TIME]
+                found = entry[: len(there)]
+                table.reshape(-1).take(row[start : start + _POSITIONS_AT_A_TIME], out=found, mode="clip")
+                there += found
+
+
+def _add_few(total: np.ndarray, numbers: np.ndarray, first: np.ndarray, rest: np.ndarray) -> None:
+    """Add each group's entries by two small tables: the same numbers in the same order."""
+    places = np.arange(len(numbers))[:, None, None]
+    low = (numbers & (first.shape[1] - 1)) + first.shape[1] * places
+    high = (numbers >> (2 * _FIRST)) + rest.shape[1] * places
+    entries = rest.reshape(-1)[high] + first.reshape(-1)[low]
+    for entry in entries:
+        total += entry
