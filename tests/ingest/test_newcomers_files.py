@@ -197,3 +197,31 @@ def test_labels_that_look_like_numbers_are_told_how_to_stay(tmp_path: Path) -> N
     read = read_in(tmp_path, files, kept)
     assert fatal(read) == [] and read.patients is not None
     assert read.patients["indication"].dtype == pl.String
+
+
+def test_numbers_of_people_are_never_labels(tmp_path: Path) -> None:
+    files = {"patients.csv": sound_files()["patients.csv"].replace(",33,", ",33y,", 1)}
+    message = only_fatal(read_in(tmp_path, files))
+    assert 'column "age": 1 row (first: line 5)' in message and "as_text" not in message
+
+
+def test_spellings_of_an_arm_are_not_compared_as_treatments(tmp_path: Path) -> None:
+    text = sound_files()["treatments.csv"].replace(",drug,", ",Drug,", 2).replace(",placebo,", ",placebo ,", 1)
+    message = only_fatal(read_in(tmp_path, {"treatments.csv": text}))
+    assert 'treatments.csv, column "arm": 3 rows (first: line 2) name an arm that differs' in message
+    words = {"Drug": "drug", "placebo ": "placebo"}
+    mapped = {"path": "treatments.csv", "values_map": {"arm": {**words, "drug": "drug", "placebo": "placebo"}}}
+    read = read_in(tmp_path, {"treatments.csv": text}, study_of(treatments=mapped))
+    assert fatal(read) == [] and read.treatments is not None
+    assert sorted(read.treatments["arm"].unique().to_list()) == ["drug", "placebo"]
+
+
+def test_star_alleles_without_a_meaning_are_told(tmp_path: Path) -> None:
+    calls = ["*1/*4", "1/4", "poor", ""]
+    rows = [f"{person},{calls[number % 4]},*1/*1" for number, person in enumerate(PEOPLE)]
+    read = read_in(tmp_path, {"diplotypes.csv": csv_text("patient_id,cyp2d6_diplotype,foo_diplotype", rows)})
+    assert fatal(read) == []
+    told = [text for text in said(read, "warning") if text.startswith("diplotypes.csv")]
+    assert 'column "gene": 60 rows (first: line 2) name a gene that gets no phenotype here' in told[0]
+    assert "CYP2D6" in told[0]
+    assert 'column "diplotype": 30 rows (first: line 3) hold no star alleles' in told[1]

@@ -22,10 +22,13 @@ from nociomics.tables.ingested import PHARMACOGENE_GENOTYPES
 from tests.conftest import shared
 
 # Positions of the pharmacogene tables in both builds (rs4680, rs1799971), so that some records are looked for.
-CHROMS = st.sampled_from(["1", "chr22", "22", "6", "X", "chrX", "", "0", "chrÜ"])
+CHROMS = st.sampled_from(["1", "chr22", "22", "6", "X", "chrX", "", "0", "chrÜ", "c" * 120])
 POSITIONS = st.sampled_from(["19963748", "19951271", "154039662", "7", "0", "x", "-5", "007", "9" * 30, ""])
-NAMES = st.sampled_from(["rs1", "rs2", "rs1;rs2", ".", "", "rs4680", "own name", '"', "#", "NA"])
-REFS = st.sampled_from(["A", "G", "g", "AT", "N", "M", "", "*"])
+# Words of 120 letters are longer than the part of a line in which its first tabs are looked for at once.
+NAMES = st.sampled_from(
+    ["rs1", "rs2", "rs1;rs2", ".", "", "rs4680", "own name", '"', "#", "NA", "n" * 120, "\x01", "\x0b"]
+)
+REFS = st.sampled_from(["A", "G", "g", "AT", "N", "M", "", "*", "ACGT" * 30])
 ALTS = st.sampled_from(
     [
         *"C A . a C,G AT,<DEL> * C,* <NON_REF> <*> C,<NON_REF> G]17:9] 7 .,A C,<b,c> c,g,* .C".split(),

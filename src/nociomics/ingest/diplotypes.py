@@ -11,6 +11,7 @@ from nociomics.errors import did_you_mean
 from nociomics.ingest.notes import HIDDEN, Notes, listed, place
 from nociomics.ingest.people import ID, matched, once_each
 from nociomics.ingest.sources import read_source
+from nociomics.knowledge.pharmacogene import load_allele_functions, load_phenotype_rules
 from nociomics.tables.study import TableSource
 
 _SUFFIX = "_diplotype"
@@ -44,7 +45,24 @@ def read_diplotypes(
     whole = whole.filter(pl.col("gene").is_not_null())
     whole = whole.with_columns(pl.col("gene").str.strip_chars().str.to_uppercase())
     whole = once_each(matched(whole, people, notes), notes, (ID, "gene"), "Keep one call per person and gene.")
+    _note_without_meaning(whole, notes)
     return whole.select(ID, "gene", "diplotype")
+
+
+def _note_without_meaning(frame: pl.DataFrame, notes: Notes) -> None:
+    """Warn of genes without a phenotype here, and of calls of star alleles that are written otherwise."""
+    functions = load_allele_functions().group_by("gene").agg(stars=pl.col("allele").str.starts_with("*").all())
+    known = {*functions["gene"], *load_phenotype_rules()["gene"]}
+    genes = ", ".join(sorted(known))
+    strange = ~frame["gene"].is_in(list(known))
+    notes.rows(
+        "warning", frame, strange, f"name a gene that gets no phenotype here. Those that do: {genes}.", column="gene"
+    )
+    starred = frame["gene"].is_in(functions.filter("stars")["gene"].to_list())
+    other = starred & ~frame["diplotype"].str.contains("*", literal=True)
+    notes.rows(
+        "warning", frame, other, "hold no star alleles, so they get no phenotype. Write *1/*4.", column="diplotype"
+    )
 
 
 def _long(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame | None:

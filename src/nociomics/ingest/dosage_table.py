@@ -206,8 +206,8 @@ def _without_letters(frame: pl.DataFrame, names: list[str], notes: Notes) -> tup
     if letters:
         notes.fatal(
             f'{place(frame)}: {len(letters)} columns (first: "{letters[0]}") hold pairs of bases, such as A/G. A table '
-            "of dosages holds how many copies of one allele a person has: 0, 1 or 2. Count them in the file, or give the "
-            "genotypes as VCF or PLINK.",
+            "of dosages holds how many copies of one allele a person has: 0, 1 or 2. Count them in the file, or give "
+            "the genotypes as VCF or PLINK.",
             count=len(letters),
         )
     return frame.drop(letters), [name for name in names if name not in set(letters)]

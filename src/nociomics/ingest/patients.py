@@ -12,10 +12,9 @@ from nociomics.ingest.notes import HIDDEN, Notes
 from nociomics.ingest.pain_type import with_usual_words
 from nociomics.ingest.people import ID, once_each
 from nociomics.ingest.sources import note_origins, read_all
-from nociomics.ingest.values import is_time_column, not_numbers, number_column, with_decimal_points
+from nociomics.ingest.values import ALWAYS_NUMBERS, is_time_column, not_numbers, number_column, with_decimal_points
 from nociomics.tables.study import TableSource
 
-_NUMBERS = ("age", "bmi", "weight", "height", "pain_months")
 _WORDS = ("sex", "site", "ancestry", "pain_type")
 _SEX = {
     **dict.fromkeys(("f", "female", "w", "woman", "weiblich", "femme"), "F"),
@@ -87,7 +86,7 @@ def _typed(frame: pl.DataFrame, name: str, is_word: bool, notes: Notes) -> pl.Se
         return text
     present = len(text) - text.null_count()
     wrong = int(not_numbers(text).sum())
-    if name in _NUMBERS or wrong == 0 or wrong < present / 2 or with_decimal_points(text) is not None:
+    if name in ALWAYS_NUMBERS or wrong == 0 or wrong < present / 2 or with_decimal_points(text) is not None:
         return number_column(frame, name, notes)
     return text
 

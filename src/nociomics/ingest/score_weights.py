@@ -45,6 +45,8 @@ _PER_GENOTYPE = "weigh genotypes and not copies, and cannot be applied here."
 _NUMBERS = {"weight": "effect_weight", "pos": "chr_position", "frequency": "allelefrequency_effect"}
 _TRUE = ("true", "t", "1", "yes", "y")
 _EMPTY = ("", "na", "nan", "nr", ".", "none")
+_Problem = tuple[Severity, str | None, str, pl.Expr]
+"""How bad, which column, what the rows do, and which rows."""
 _ALLELE, _RSID = r"^[ACGT]+$", r"^rs\d+$"
 
 
@@ -236,7 +238,7 @@ def _number(column: str) -> pl.Expr:
 
 
 def _note_rows(frame: pl.DataFrame, numbers: pl.DataFrame, notes: Notes) -> None:
-    wrong = [
+    wrong: list[_Problem] = [
         ("fatal", column, "hold no number.", pl.col(column).is_not_null() & pl.col(f"n_{name}").is_null())
         for name, column in _NUMBERS.items()
     ]
@@ -255,7 +257,7 @@ def _note_rows(frame: pl.DataFrame, numbers: pl.DataFrame, notes: Notes) -> None
     _note_all(frame.with_columns(numbers.select(pl.all().name.prefix("n_"))), wrong, notes)
 
 
-def _note_all(frame: pl.DataFrame, wrong: list[tuple[Severity, str | None, str, pl.Expr]], notes: Notes) -> None:
+def _note_all(frame: pl.DataFrame, wrong: list[_Problem], notes: Notes) -> None:
     """Note the rows of each problem; all are looked for at once, since most files have none."""
     if not wrong:
         return

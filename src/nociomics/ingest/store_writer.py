@@ -182,7 +182,9 @@ class StoreWriter:
         if not kept.all():
             for path, frame in _with_mask(named, kept):
                 frame.write_ipc(path, compression="lz4")
-        pl.scan_ipc(named).sink_parquet(self.draft / "variants.parquet", maintain_order=True)
+        pl.scan_ipc(named).sink_parquet(
+            self.draft / "variants.parquet", maintain_order=True, compression="zstd", compression_level=1
+        )
         return kept
 
     def _move_in_place(self) -> None:

@@ -59,6 +59,7 @@ def read_treatments(
     frame = _with_assignment(frame, notes)
     if "started_at" in frame.columns:
         frame = frame.with_columns(time_column(frame, "started_at", notes))
+    _refuse_spellings(frame, column, notes)
     _note_small_arms(frame, notes)
     order = [ID, "arm", "assignment", *(["started_at"] if "started_at" in frame.columns else [])]
     return frame.select(*order, pl.exclude(*HIDDEN, *order))
@@ -76,6 +77,17 @@ def _with_assignment(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     word = frame["assignment"].str.strip_chars().str.to_lowercase().replace_strict(_ASSIGNMENT, default=None)
     notes.rows("fatal", frame, word.is_null(), "say neither randomised nor observational.", column="assignment")
     return frame.with_columns(word.fill_null("observational").alias("assignment"))
+
+
+def _refuse_spellings(frame: pl.DataFrame, column: str, notes: Notes) -> None:
+    """Refuse arms that only case or spaces tell apart: they would be compared as two treatments."""
+    arms = frame.group_by("arm").len().with_columns(plain=pl.col("arm").str.strip_chars().str.to_lowercase())
+    usual = arms.sort("len", "arm", descending=[True, False]).unique("plain", keep="first")["arm"].to_list()
+    what = (
+        "name an arm that differs from another in capitals or spaces at its ends only. Write every arm in one way, or "
+        f"say it under values_map: {{{column}: {{their word: your word}}}}."
+    )
+    notes.rows("fatal", frame, ~frame["arm"].is_in(usual), what, column=column)
 
 
 def _note_small_arms(frame: pl.DataFrame, notes: Notes) -> None:

@@ -13,6 +13,8 @@ _DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
 _WHOLE = r"^[+-]?\d+$"
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _PARTED = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$"
+ALWAYS_NUMBERS = ("age", "bmi", "weight", "height", "pain_months")
+"""Columns of people that hold numbers whatever the file has in them."""
 _MOST_FINDINGS = 10
 _YES, _NO = ("1", "1.0", "true", "yes", "y"), ("0", "0.0", "false", "no", "n")
 _DATE_SHAPES = (
@@ -116,7 +118,7 @@ def _hint(wrong: pl.Series) -> str:
 
 def _other_way(table: str, column: str) -> str:
     """Say what a column may be that was never meant to hold numbers."""
-    if table == "patients":
+    if table == "patients" and column not in ALWAYS_NUMBERS:
         return f" A column of labels is named under as_text: [{quoted(column)}]."
     measured = table == "expression" or table.startswith("block ")
     return " A column that is no measurement is left out with drop:." if measured else ""

@@ -142,7 +142,7 @@ def _first_tabs(piece: bytes, starts: np.ndarray) -> np.ndarray:
     found = np.flatnonzero(heads == _TAB)
     begins = np.arange(len(starts)) * _HEAD
     first = np.searchsorted(found, begins)
-    tabs: np.ndarray = found.take(first[:, None] + np.arange(_TABS), mode="clip") if len(found) else np.zeros((0, 7))
+    tabs: np.ndarray = np.append(found, 0).take(first[:, None] + np.arange(_TABS), mode="clip")
     tabs += (starts - begins)[:, None]
     far = np.diff(np.append(first, len(found))) < _TABS
     for row in np.flatnonzero(far).tolist():
