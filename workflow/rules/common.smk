@@ -113,6 +113,11 @@ def genotype_manifests():
     return [f"{STORES}/{number}/manifest.json" for number in numbers]
 
 
+def folder_of_stores(wildcards, input):
+    """The folder that holds one store per genotype file; where they would lie in a study without genotypes."""
+    return str(Path(input.genotypes[0]).parents[1]) if input.genotypes else STORES
+
+
 def ingested(table):
     return f"{RESULTS}/ingested/{table}.parquet"
 

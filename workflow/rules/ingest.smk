@@ -51,7 +51,7 @@ rule ingest_tables:
         study=study_without_settings(),
         data=data_root,
         folder=subpath(output[0], parent=True),
-        stores=STORES,
+        stores=folder_of_stores,
         code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
     shell:
         r"""

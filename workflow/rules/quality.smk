@@ -33,7 +33,7 @@ GENOTYPE_FIGURES = (
 rule measure_genotypes:
     """Measure genotypes by variant, by person and by pair of people."""
     input:
-        manifests=genotype_manifests(),
+        genotypes=genotype_manifests(),
         patients=ingested("patients"),
         samples=ingested("genotype_people"),
         responses=ingested("responses") if has("questionnaires") else [],
@@ -48,7 +48,7 @@ rule measure_genotypes:
     benchmark:
         f"{BENCHMARKS}/measure_genotypes.tsv"
     params:
-        stores=STORES,
+        stores=folder_of_stores,
         responses=option(
             "--responses", *([ingested("responses")] if has("questionnaires") else [])
         ),
