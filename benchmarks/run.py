@@ -6,6 +6,7 @@ python benchmarks/run.py [JOB ...] [--rounds 5] [--keep DIR]
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import math
@@ -56,6 +57,9 @@ def jobs() -> list[str]:
 def run_one(job: str, case: str, folder: Path) -> None:
     """Run one case in this process and print what it took."""
     module = importlib.import_module(f"benchmarks.jobs.{job}")
+    for name in getattr(module, "IMPORTS", {}).get(case, ()):
+        with contextlib.suppress(ModuleNotFoundError):  # the case itself says that its peer is absent
+            importlib.import_module(name)
     began_wall, began = time.perf_counter(), _cpu()
     try:
         check = module.CASES[case](folder)

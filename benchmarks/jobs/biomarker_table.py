@@ -120,4 +120,9 @@ def duckdb(folder: Path) -> dict[str, float]:
 
 CASES = {"nociomics": nociomics, "pandas": pandas, "duckdb": duckdb}
 OURS = "nociomics"
+IMPORTS = {
+    "nociomics": ("nociomics.harmonise.biomarker_cells", "nociomics.harmonise.units"),
+    "pandas": ("pandas", "pyarrow.parquet"),
+    "duckdb": ("duckdb", "numpy"),
+}
 AIMS = {"pandas": ("at_least", 5), "duckdb": ("at_least", 1.5)}

@@ -72,4 +72,5 @@ CASES = {
     "polars": lambda folder: read_polars(folder / _FILE),
 }
 OURS = "nociomics"
+IMPORTS = {"nociomics": ("nociomics.ingest.matrix",), "pandas": ("pandas",), "polars": ("polars",)}
 AIMS = {"pandas": ("at_most", 0.7)}

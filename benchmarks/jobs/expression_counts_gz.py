@@ -27,4 +27,5 @@ CASES = {
     "polars": lambda folder: expression_counts.read_polars(folder / _FILE),
 }
 OURS = "nociomics"
+IMPORTS = expression_counts.IMPORTS
 AIMS = {"pandas": ("at_most", 0.7)}

@@ -17,6 +17,11 @@ _CALLS = (b"0/0", b"0/1", b"1/1", b"./.")
 _FILE = "cohort.vcf.gz"
 
 OURS = "nociomics"
+IMPORTS = {
+    OURS: ("nociomics.ingest.genotype_conversion", "nociomics.ingest.vcf_matrix", "nociomics.ingest.store_writer"),
+    "cyvcf2 genotype.array()": ("cyvcf2",),
+    "plink2 --make-pgen": ("pgenlib",),
+}
 AIMS = {
     "cyvcf2 genotype.array()": ("at_least", 4.0),
     "bcftools query to NumPy": ("at_least", 2.0),

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.jobs import vcf_to_store
 
 OURS, AIMS, CASES = vcf_to_store.OURS, vcf_to_store.AIMS, vcf_to_store.CASES
+IMPORTS = vcf_to_store.IMPORTS
 
 
 def make(folder: Path) -> None:

@@ -62,7 +62,9 @@ def load_config(path: Path) -> Config:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping, without running anything that it may hold."""
     try:
-        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        value = yaml.safe_load(text)
+        _refuse_repeated_keys(yaml.compose(text, Loader=yaml.SafeLoader), str(path))
     except FileNotFoundError as error:
         raise StudyError(f"{path}: there is no such file. Give the path of a study's YAML file.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -74,6 +76,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StudyError(f"{path}: a study file is a mapping of keys to values; see config/README.md.")
     return value
+
+
+def _refuse_repeated_keys(root: yaml.Node | None, where: str) -> None:
+    """Refuse a mapping that names a key twice: YAML would silently take the last one."""
+    found, waiting, seen = [], [root], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:  # an alias, perhaps of a mapping that holds itself
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = [key for key, _ in node.value if keys.count(key.value) > 1]
+            found += [f'"{key.value}" in line {key.start_mark.line + 1}' for key in twice]
+            waiting += [value for _, value in node.value]
+    if found:
+        raise StudyError(
+            f"{where}: the same key stands more than once in one mapping ({', '.join(sorted(set(found)))}). Keep one; "
+            "several files of one table are a list under one key."
+        )
 
 
 def check_config(values: dict[str, Any], where: str) -> Config:

@@ -301,6 +301,24 @@ def variants_of(schema: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
 
 
+def lacking_features(schema: Sequence[Mapping[str, Any]], features: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Count, per modality, the features of a model that nobody of these people has, and all of its features.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> schema = [{"feature": "age", "modality": "clinical"}, {"feature": "bmi", "modality": "clinical"}]
+    >>> lacking_features(schema, pl.DataFrame({"patient_id": ["a"], "age": [50.0]}))
+    {'clinical': (1, 2)}
+    """
+    here = {name for name in features.columns if features[name].null_count() < features.height}
+    found: dict[str, tuple[int, int]] = {}
+    for entry in schema:
+        lacking, every = found.get(entry["modality"], (0, 0))
+        found[entry["modality"]] = (lacking + (entry["feature"] not in here), every + 1)
+    return {modality: counts for modality, counts in sorted(found.items()) if counts[0]}
+
+
 def read_new_people(study: Study, folder: Path, wanted_variants: Sequence[str] | None = None) -> Prepared:
     """Read and prepare new patients for prediction; they need no treatments and no outcomes.
 

@@ -289,3 +289,17 @@ def test_a_configuration_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.seed = 2
     assert isinstance(config, Config)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_lines(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("study: x\ntables:\n  patients: a.csv\n  patients: b.csv\n")
+    with pytest.raises(StudyError, match='"patients" in line 3, "patients" in line 4'):
+        load_config(study)
+
+
+def test_a_mapping_that_holds_itself_does_not_hang(tmp_path: Path) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text("study: &a {x: *a}\n")
+    with pytest.raises(StudyError):
+        load_config(study)

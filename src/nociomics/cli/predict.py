@@ -22,7 +22,7 @@ def predict(
     from nociomics.config import data_folder, load_config
     from nociomics.export.bundle import load_bundle
     from nociomics.export.prediction import predict_people
-    from nociomics.preparation import read_new_people, variants_of
+    from nociomics.preparation import lacking_features, read_new_people, variants_of
     from nociomics.tables.files import write_table
     from nociomics.tables.results import ASSIGNMENTS, EFFECTS, PREDICTIONS
 
@@ -34,5 +34,13 @@ def predict(
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")
     write_table(bundle.strata.assign(people), ASSIGNMENTS, output.parent / "assignments.parquet")
+    lacking = lacking_features(bundle.schema, people)
+    if lacking:
+        words = "; ".join(f"{missing} of {every} of {modality}" for modality, (missing, every) in lacking.items())
+        typer.echo(
+            f"Nobody in these tables has some features that the model uses: {words}. Predictions rest on the others. "
+            "If these were measured, look at the names of tables and columns (nociomics check).",
+            err=True,
+        )
     answered = predictions.filter(predictions["status"] == "ok")["patient_id"].n_unique()
     typer.echo(f"{answered} of {people.height} patients were answered; see {output}.")

@@ -209,11 +209,13 @@ def _what_failed(results: Path, began: float) -> str:
 
 
 def _say_where(config: Config, results: Path) -> None:
-    typer.echo(f"Report:          {results / 'report.html'}")
+    for label, path in (("Report:          ", "report.html"), ("Data quality:    ", "quality/report.html")):
+        if (results / path).is_file():
+            typer.echo(f"{label}{results / path}")
     profiles = sorted((results / "profiles").glob("*.html")) if config.target else []
     if profiles:
         typer.echo(f"One patient:     {profiles[0]}")
-    if config.target:
+    if config.target and (results / "export" / "model" / "manifest.json").is_file():
         typer.echo(f"Exported model:  {results / 'export' / 'model'}")
     tracked = results / "tracking.json"
     if config.target and config.tracking.enabled and tracked.is_file():

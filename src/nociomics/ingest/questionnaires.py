@@ -40,6 +40,7 @@ _SCORES: dict[str, pl.DataType] = {
     "score": pl.Float64(),
 }
 _PLACE = "__place"
+_MOST_NAMED = 10
 _ADVICE = "Keep one answer each, or give each its own visit."
 
 
@@ -283,8 +284,12 @@ def _long_answers(frame: pl.DataFrame, reader: _Reader) -> pl.DataFrame:
     if "instrument" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias("instrument"))
     meant = _meanings(frame, "item", known.item)
-    for instrument, item in meant.filter(pl.col("ours_item").is_null()).select("instrument", "item").iter_rows():
+    unknown = meant.filter(pl.col("ours_item").is_null()).select("instrument", "item").rows()
+    for instrument, item in unknown[:_MOST_NAMED]:
         note_unknown_pair(_of_pair(frame, instrument, item, "item"), instrument, item, known, notes)
+    if len(unknown) > _MOST_NAMED:
+        rest = len(unknown) - _MOST_NAMED
+        notes.fatal(f"{place(frame)}: {rest} further items are those of no known questionnaire.", count=rest)
     rows = frame.join(meant, on=["instrument", "item"], how="left", nulls_equal=True, maintain_order="left")
     rows = rows.drop_nulls("ours_item").with_columns(instrument="ours_instrument", item="ours_item")
     rows = _long_points(rows, known, notes)
