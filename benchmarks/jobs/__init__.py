@@ -9,8 +9,8 @@
     The name of our case, and for every peer the aim: how many times our CPU seconds theirs must be (``at_least``).
     ``at_most`` turns it round, for aims such as "at most 1.3 times theirs".
 ``IMPORTS`` (optional)
-    Cases to the names of modules that are imported before the clock runs: neither side is charged for its imports, only for
-    its work. A program that a case starts is counted whole.
+    Cases to the names of modules that are imported before the clock runs: neither side is charged for its imports,
+    only for its work. A program that a case starts is counted whole.
 ``SETUP`` (optional)
     Cases to functions that prepare something the case needs and that is not timed (an index, a converted file).
 """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nociomics.harmonise.feature import Part
     from nociomics.harmonise.polygenic_scores import PolygenicScores
+    from nociomics.ingest.study_tables import IngestedStudy
     from nociomics.knowledge.instrument import Instrument
     from nociomics.tables.finding import Finding
 
@@ -301,6 +302,15 @@ def variants_of(schema: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
 
 
+def prepare_read(read: IngestedStudy, study: Study, folder: Path, stores: Path) -> Prepared:
+    """Prepare tables that were read into memory, without fatal findings; see `prepare`."""
+    named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
+    tables = {name: frame for name, frame in named.items() if frame is not None}
+    tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
+    own = [folder / path for path in study.instruments]
+    return prepare(tables, study, call_study_pharmacogenes(tables), stores, own)
+
+
 def lacking_features(schema: Sequence[Mapping[str, Any]], features: pl.DataFrame) -> dict[str, tuple[int, int]]:
     """Count, per modality, the features of a model that nobody of these people has, and all of its features.
 
@@ -344,9 +354,5 @@ def read_new_people(study: Study, folder: Path, wanted_variants: Sequence[str] |
         stores = Path(temporary)
         read = read_study(asked, folder, for_prediction=True, stores=stores, wanted_variants=wanted_variants)
         require_sound(read.findings)
-        named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
-        tables = {name: frame for name, frame in named.items() if frame is not None}
-        tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
-        own = [folder / path for path in asked.instruments]
-        prepared = prepare(tables, asked, call_study_pharmacogenes(tables), stores, own)
+        prepared = prepare_read(read, asked, folder, stores)
     return replace(prepared, findings=[*read.findings, *prepared.findings])

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,10 @@ import typer
 from nociomics.errors import NociomicsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nociomics.config import Config
+    from nociomics.tables.finding import Finding
 
 _DONE = re.compile(r"(\d+) of (\d+) steps \(\d+%\) done")
 _NOTHING = "Nothing to be done"
@@ -34,16 +38,25 @@ def check(study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="the 
     """
     from nociomics.config import data_folder, load_config
     from nociomics.ingest.study_tables import read_study, require_sound
+    from nociomics.preparation import prepare_read
 
     config = load_config(study)
     folder = data_folder(config, study.resolve().parent)
-    read = read_study(config.model_copy(update={"data_root": None}), folder)
-    for finding in read.findings:
-        if finding.severity != "fatal":
-            typer.echo(f"{finding.severity}: {finding.table}: {finding.message}")
-    require_sound(read.findings)
+    asked = config.model_copy(update={"data_root": None})
+    with tempfile.TemporaryDirectory(prefix="nociomics-check-") as stores:
+        read = read_study(asked, folder, stores=Path(stores))
+        _tell(read.findings)
+        require_sound(read.findings)
+        # what only harmonising finds, such as a baseline that no table has
+        _tell(prepare_read(read, asked, folder, Path(stores)).findings)
     people = read.patients.height if read.patients is not None else 0
     typer.echo(f"{study}: no problem would stop a run ({people} {'patient' if people == 1 else 'patients'}).")
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.severity != "fatal":
+            typer.echo(f"{finding.severity}: {finding.table}: {finding.message}")
 
 
 def run(
