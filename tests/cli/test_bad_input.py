@@ -168,6 +168,18 @@ def test_a_sound_study_passes_the_check(tmp_path: Path, nociomics: Command) -> N
     assert "SECRET" not in told.out
 
 
+def test_the_check_also_finds_what_only_harmonising_finds(tmp_path: Path, nociomics: Command) -> None:
+    study = written(tmp_path).study
+    study.write_text(study.read_text().replace("baseline: bpi_severity", "baseline: bpi_severityx"))
+    told = nociomics("check", study)
+    assert told.exit == 1
+    assert (
+        'target.baseline = "bpi_severityx": there is no such column' in told.err
+        and 'Did you mean "bpi_severity"?' in told.err
+    )
+    assert "SECRET" not in told.out + told.err
+
+
 # -- the study file
 
 STUDY_FILES: dict[str, tuple[dict[str, Any], list[str]]] = {

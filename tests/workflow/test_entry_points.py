@@ -113,8 +113,10 @@ def test_every_rule_has_its_parts_and_one_command(rule: str) -> None:
         assert re.search(rf"^    {part}:", text, re.MULTILINE) or (part == "input" and rule == "initialise_tracking"), (
             part
         )
-    assert f'f"{{LOGS}}/{rule}.log"' in text
-    assert f'f"{{BENCHMARKS}}/{rule}.tsv"' in text
+    # a rule that runs once per file has a log for each
+    name = f"{rule}/{{{{number}}}}" if "wildcards" in text or "{{number}}" in text else rule
+    assert f'f"{{LOGS}}/{name}.log"' in text
+    assert f'f"{{BENCHMARKS}}/{name}.tsv"' in text
     assert len(re.findall(r"^\s+nociomics ", text, re.MULTILINE)) == 1
     assert "&>{log:q}" in text
 

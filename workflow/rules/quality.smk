@@ -54,7 +54,12 @@ rule measure_genotypes:
         ),
         folder=subpath(output.findings, parent=True),
         code=code_digest(
-            "errors.py", "knowledge", "tables", "quality", "cli/quality.py"
+            "errors.py",
+            "knowledge",
+            "tables",
+            "quality",
+            "cli/quality.py",
+            "cli/quality_figures.py",
         ),
     shell:
         r"""
@@ -93,7 +98,12 @@ rule measure_quality:
             for table, file in GENOTYPE_FIGURES.items()
         ),
         code=code_digest(
-            "errors.py", "knowledge", "tables", "quality", "cli/quality_figures.py"
+            "errors.py",
+            "knowledge",
+            "tables",
+            "quality",
+            "cli/quality.py",
+            "cli/quality_figures.py",
         ),
     shell:
         r"""

@@ -88,7 +88,6 @@ def convert_genotypes(
     told = {
         "source": Path(shown).name,
         "kind": kind,
-        "seconds": seconds,
         "findings": [asdict(finding) for finding in notes.findings[remarks:]],
         "readings": notes.readings[steps:],
     }
