@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,27 +22,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = "block_"
-_CONTRACT_TABLES = (
-    "patients",
-    "covariates",
-    "dosages",
-    "variants",
-    "pharmacogene_genotypes",
-    "genotype_people",
-    "score_weights",
-    "diplotypes",
-    "expression",
-    "expression_samples",
-    "expression_reference",
-    "biomarkers",
-    "responses",
-    "scores",
-    "treatments",
-    "treatment_history",
-    "outcomes",
-    "flow",
-    "origins",
-)
 
 
 @dataclass(frozen=True)
@@ -304,8 +283,10 @@ def variants_of(schema: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def prepare_read(read: IngestedStudy, study: Study, folder: Path, stores: Path) -> Prepared:
     """Prepare tables that were read into memory, without fatal findings; see `prepare`."""
-    named = {name: getattr(read, name) for name in _CONTRACT_TABLES}
-    tables = {name: frame for name, frame in named.items() if frame is not None}
+    import polars as pl
+
+    named = {field.name: getattr(read, field.name) for field in fields(read)}
+    tables = {name: frame for name, frame in named.items() if isinstance(frame, pl.DataFrame)}
     tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
     own = [folder / path for path in study.instruments]
     return prepare(tables, study, call_study_pharmacogenes(tables), stores, own)

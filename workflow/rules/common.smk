@@ -66,13 +66,7 @@ def source_files():
     files = []
     for table in type(TABLES).model_fields:
         for source in getattr(TABLES, table):
-            files.append(DATA / source.path)
-            if getattr(source, "samples", None):
-                files.append(DATA / source.samples.path)
-            if getattr(source, "variants", "auto") not in ("auto", "all", "none"):
-                files.append(DATA / source.variants)
-            if getattr(source, "reference", None):
-                files.append(DATA / source.reference)
+            files += [DATA / file for file in source.files]
     files += [Path(path) for path in own_instruments()]
     if STUDY.splits:
         files.append(DATA / STUDY.splits)

@@ -107,7 +107,7 @@ def _require_files(config: Config, study: Path) -> None:
         (f"tables.{table}", path)
         for table in Tables.model_fields
         for source in getattr(config.tables, table)
-        for path in (source.path, *([source.samples.path] if getattr(source, "samples", None) else []))
+        for path in source.files
     ]
     named += [("splits", config.splits)] if config.splits else []
     absent = [f"{key}: {folder / path} is not there" for key, path in named if not (folder / path).is_file()]

@@ -8,9 +8,8 @@ import numpy as np
 import polars as pl
 
 from nociomics.ingest.notes import FILE, HIDDEN, Notes, place
-from nociomics.ingest.people import ID, has_id, matched, once_each, without_empty_ids
-from nociomics.ingest.samples import joined_to_people
-from nociomics.ingest.sources import described_columns, described_rows, open_source
+from nociomics.ingest.people import ID, matched, once_each
+from nociomics.ingest.sources import described_rows, of_people, open_source
 from nociomics.ingest.values import number_columns, parsed_numbers, with_decimal_points
 from nociomics.tables.study import TableSource
 
@@ -169,15 +168,8 @@ def _numbers(frame: pl.DataFrame, samples: list[str], notes: Notes) -> np.ndarra
 def _matched(
     frame: pl.DataFrame, source: TableSource, root: Path, people: pl.Series | None, notes: Notes
 ) -> pl.DataFrame | None:
-    if source.samples is not None:
-        joined = joined_to_people(frame, source.samples, root, source, notes)
-        if joined is None:
-            return None
-        frame = joined
-    if not has_id(frame, notes):
-        return None
-    frame = described_columns(without_empty_ids(frame, notes), source, notes)
-    return matched(once_each(frame, notes), people, notes)
+    known = of_people(frame, source, root, notes)
+    return None if known is None else matched(once_each(known, notes), people, notes)
 
 
 def _sound_dosages(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from nociomics.ingest.content import UnreadableTable, first_bytes
+from nociomics.ingest.dosage_table import VARIANT_SCHEMA, read_dosage_table
 from nociomics.ingest.genotype_conversion import (
     BASES,
     REFUSED,
@@ -32,15 +33,6 @@ from nociomics.tables.genotype_store import GenotypeStore
 from nociomics.tables.ingested import PHARMACOGENE_GENOTYPES
 from nociomics.tables.study import TableSource
 
-_VARIANT_SCHEMA = {
-    "variant": pl.String,
-    "chrom": pl.String,
-    "pos": pl.Int64,
-    "ref": pl.String,
-    "alt": pl.String,
-    "call_rate": pl.Float64,
-    "alt_frequency": pl.Float64,
-}
 _COLUMN = "__column"
 _SIDE_FILES = (".bim", ".fam", ".pvar", ".psam")
 _PEOPLE_SCHEMA = {ID: pl.String, "sample": pl.String, "store": pl.String}
@@ -130,7 +122,7 @@ def read_genotype(
     whole = combined([one.dosages for one in read])
     empty = pl.DataFrame(schema={ID: pl.String})
     whole = empty if whole is None else once_each(whole, notes).drop(HIDDEN, strict=False)
-    known = pl.concat([pl.DataFrame(schema=_VARIANT_SCHEMA), *(one.variants for one in read)])
+    known = pl.concat([pl.DataFrame(schema=VARIANT_SCHEMA), *(one.variants for one in read)])
     bases = pl.concat([pl.DataFrame(schema=CALL_SCHEMA), *(one.bases for one in read)])
     return GenotypeTables(
         whole,
@@ -184,8 +176,6 @@ def _is_side_file(source: TableSource, root: Path, notes: Notes) -> bool:
 def _dosage_table(
     source: TableSource, root: Path, people: pl.Series | None, notes: Notes, wanted: Sequence[str] | None
 ) -> GenotypeTables | None:
-    from nociomics.ingest.dosage_table import read_dosage_table
-
     read = read_dosage_table(source, root, people, notes)
     if read is None:
         return None
@@ -195,7 +185,7 @@ def _dosage_table(
         dosages, variants = dosages.select(kept), variants.filter(pl.col("variant").is_in(kept))
     return GenotypeTables(
         dosages,
-        variants.select(list(_VARIANT_SCHEMA)),
+        variants.select(list(VARIANT_SCHEMA)),
         pl.DataFrame(schema=CALL_SCHEMA),
         pl.DataFrame(schema=_PEOPLE_SCHEMA),
     )

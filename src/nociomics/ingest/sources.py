@@ -47,7 +47,11 @@ def read_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame |
     frame = open_source(source, root, notes)
     if frame is None:
         return None
-    frame = described_rows(frame, source, notes)
+    return of_people(described_rows(frame, source, notes), source, root, notes)
+
+
+def of_people(frame: pl.DataFrame, source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:
+    """Give rows their person and choose columns; None when there is no way to tell whose rows they are."""
     if source.samples is not None:
         joined = joined_to_people(frame, source.samples, root, source, notes)
         if joined is None:

@@ -109,6 +109,13 @@ class TableSource(Strict):
         "auto: all of a small file, else the known pain variants",
     )
 
+    @property
+    def files(self) -> list[str]:
+        """Every file that this source reads, as the study writes it."""
+        listed = self.variants if self.variants not in ("auto", "all", "none") else None
+        further = (self.samples.path if self.samples else None, listed, self.reference)
+        return [self.path, *(path for path in further if path is not None)]
+
 
 class BlockSource(TableSource):
     """A further numeric block, such as proteins or methylation."""
@@ -125,6 +132,11 @@ class PolygenicScoreSource(Strict):
     min_coverage: float = Field(
         0.9, gt=0, le=1, description="share of the weights that a person's genotypes must cover"
     )
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that this source reads, as the study writes it."""
+        return [self.path]
 
 
 Sources = Annotated[list[TableSource], BeforeValidator(_list_of_sources)]
