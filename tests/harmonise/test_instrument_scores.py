@@ -14,7 +14,6 @@ from nociomics.harmonise.instrument_scores import (
     require_examples,
     score_instrument,
     score_responses,
-    score_scale,
     score_table,
     without_value_set,
 )
@@ -186,10 +185,8 @@ def test_a_table_of_another_questionnaire_is_refused_and_strangers_are_counted()
     assert [(finding.severity, finding.count) for finding in findings] == [("warning", 2)]
 
 
-def test_an_unknown_scale_or_value_set_is_refused():
+def test_an_unknown_value_set_is_refused():
     rows = responses_of(ALL["pcs"], [1.0] * 13)
-    with pytest.raises(NociomicsError, match='Did you mean "total"'):
-        score_scale(rows, ALL["pcs"], "totl")
     with pytest.raises(NociomicsError, match="no EQ-5D-5L value set"):
         score_instrument(rows, ALL["pcs"], "Atlantis")
 

@@ -57,7 +57,6 @@ def test_a_large_cohort_is_thinned_and_the_number_drawn_is_told() -> None:
         plots.share_strip(None, 'a "b" <c>'),
         plots.percentile_strip(12, 'a "b" <c>'),
         plots.axis_strip(plots.Scale(0, 1), 'a "b" <c>'),
-        plots.stacked_strip([0.2, None, 0.8], 'a "b" <c>'),
         plots.ten_dots(0.34, 'a "b" <c>'),
         plots.group_swatch(3, 'a "b" <c>'),
     ],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nociomics.errors import NociomicsError, TableError, did_you_mean
+from nociomics.errors import NociomicsError, TableError
 from nociomics.harmonise.scale_expressions import counted, n_valid, scale_results, score
 from nociomics.knowledge.value_set import load_value_set, load_value_sets
 from nociomics.tables.finding import Finding
@@ -95,19 +95,6 @@ def _wide(responses: pl.DataFrame | pl.LazyFrame, instrument: Instrument) -> pl.
         on="item", on_columns=list(instrument.items), index=_PEOPLE, values="response", aggregate_function="first"
     )
     return wide.rename({item: f"item:{item}" for item in instrument.items})
-
-
-def score_scale(
-    responses: pl.DataFrame | pl.LazyFrame, instrument: Instrument, scale: str, value_set: str | None = None
-) -> pl.DataFrame:
-    """Score one scale for every patient and visit; see `score_instrument`."""
-    if scale not in instrument.scales:
-        near = did_you_mean(scale, instrument.scales)
-        raise NociomicsError(
-            f'{instrument.id} has no scale "{scale}".{near} Its scales: {", ".join(instrument.scales)}.'
-        )
-    chosen = load_value_set(value_set) if value_set else None
-    return _scored(_wide(responses, instrument), instrument, instrument.scales[scale], chosen)
 
 
 def score_instrument(
@@ -205,31 +192,6 @@ def _with_points(written: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
     schema = {"item": pl.String, "response": pl.String, "points": pl.Float64, "refused": pl.Boolean}
     table = pl.DataFrame(read, schema=schema, orient="row")
     return written.join(table, on=["item", "response"], how="left", maintain_order="left")
-
-
-def points_of_answers(raw: pl.DataFrame, instrument: Instrument) -> pl.DataFrame:
-    """Turn answers as written into points.
-
-    Parameters
-    ----------
-    raw : DataFrame, one row per answer
-        ``item`` of this instrument and ``response`` as written, text or number.
-    instrument : Instrument
-        What may be answered.
-
-    Returns
-    -------
-    DataFrame
-        The same rows with ``response`` as Float64.
-
-    Raises
-    ------
-    TableError
-        Answers that are not allowed, with items, counts and first rows.
-    """
-    joined = _with_points(raw.with_columns(pl.col("response").cast(pl.String)), instrument)
-    _refuse(_told(joined.with_row_index("row", offset=1).filter(pl.col("refused")), instrument), instrument)
-    return joined.drop("response", "refused").rename({"points": "response"})
 
 
 def _read(item: Item, answer: str) -> tuple[float | None, bool]:

@@ -284,12 +284,7 @@ def _long_answers(frame: pl.DataFrame, reader: _Reader) -> pl.DataFrame:
     if "instrument" not in frame.columns:
         frame = frame.with_columns(pl.lit(None, pl.String).alias("instrument"))
     meant = _meanings(frame, "item", known.item)
-    unknown = meant.filter(pl.col("ours_item").is_null()).select("instrument", "item").rows()
-    for instrument, item in unknown[:_MOST_NAMED]:
-        note_unknown_pair(_of_pair(frame, instrument, item, "item"), instrument, item, known, notes)
-    if len(unknown) > _MOST_NAMED:
-        rest = len(unknown) - _MOST_NAMED
-        notes.fatal(f"{place(frame)}: {rest} further items are those of no known questionnaire.", count=rest)
+    _note_unknown(frame, meant, "item", note_unknown_pair, known, notes)
     rows = frame.join(meant, on=["instrument", "item"], how="left", nulls_equal=True, maintain_order="left")
     rows = rows.drop_nulls("ours_item").with_columns(instrument="ours_instrument", item="ours_item")
     rows = _long_points(rows, known, notes)
@@ -309,6 +304,23 @@ def _meanings(
     found = [meaning(instrument, word) or (None, None) for instrument, word in pairs.iter_rows()]
     schema = {"ours_instrument": pl.String, f"ours_{name}": pl.String}
     return pl.concat([pairs, pl.DataFrame(found, schema=schema, orient="row")], how="horizontal")
+
+
+def _note_unknown(
+    frame: pl.DataFrame,
+    meant: pl.DataFrame,
+    name: str,
+    note: Callable[[pl.DataFrame, str | None, str | None, Questionnaires, Notes], None],
+    known: Questionnaires,
+    notes: Notes,
+) -> None:
+    """Note the first items (or scales) that no questionnaire has one by one, and count the others."""
+    unknown = meant.filter(pl.col(f"ours_{name}").is_null()).select("instrument", name).rows()
+    for instrument, word in unknown[:_MOST_NAMED]:
+        note(_of_pair(frame, instrument, word, name), instrument, word, known, notes)
+    rest = len(unknown) - _MOST_NAMED
+    if rest > 0:
+        notes.fatal(f"{place(frame)}: {rest} further {name}s are those of no known questionnaire.", count=rest)
 
 
 def _of_pair(frame: pl.DataFrame, instrument: str | None, word: str | None, name: str) -> pl.DataFrame:
@@ -349,8 +361,7 @@ def _scores(frame: pl.DataFrame, reader: _Reader) -> pl.DataFrame:
         return (instrument.id, word) if instrument is not None and word in instrument.scales else None
 
     meant = _meanings(frame, "scale", scale)
-    for instrument, name in meant.filter(pl.col("ours_scale").is_null()).select("instrument", "scale").iter_rows():
-        _note_unknown_scale(_of_pair(frame, instrument, name, "scale"), instrument, name, known, notes)
+    _note_unknown(frame, meant, "scale", _note_unknown_scale, known, notes)
     rows = frame.join(meant, on=["instrument", "scale"], how="left", nulls_equal=True, maintain_order="left")
     rows = rows.drop_nulls("ours_scale").with_columns(instrument="ours_instrument", scale="ours_scale")
     for instrument, name in meant.drop_nulls("ours_scale").select("ours_instrument", "ours_scale").unique().iter_rows():

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 NOT_MEASURED = "not measured"
-NO_EVIDENCE = "no evidence"
 _MINUS = "\N{MINUS SIGN}"
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _WHOLE_UNITS = frozenset({"count", "score", "points", "years", "months", "weeks"})

@@ -197,17 +197,6 @@ def axis_strip(scale: Scale, label: str) -> Markup:
     return _strip(label, _joined(parts), height=20)
 
 
-def stacked_strip(shares: Sequence[float | None], label: str) -> Markup:
-    """Draw shares that sum to one side by side, with a gap between them."""
-    parts, left = [], 0.0
-    for index, value in enumerate(shares):
-        width = 100 * (0.0 if value is None or is_null(value) else float(value))
-        fill = GROUP_COLOURS[index % len(GROUP_COLOURS)]
-        parts.append(tag("rect", x=f"{left:.2f}%", y=3, width=f"{max(width - 0.4, 0):.2f}%", height=12, fill=fill))
-        left += width
-    return _strip(label, _joined(parts) or tag("g"))
-
-
 def ten_dots(probability: float, label: str) -> Markup:
     """Draw a probability as ten people, the nearest whole number of them filled."""
     filled = math.floor(10 * probability + 0.5)

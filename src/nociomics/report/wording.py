@@ -20,7 +20,6 @@ DRIVERS_REFUSED = (
 )
 FEWER_THAN_FIVE = "fewer than 5"
 SMALL_CELLS = 'Groups of one to four people are written as "fewer than 5" and are not drawn.'
-OMICS = frozenset({"genotype", "expression", "biomarkers", "pgx"})
 _PLAIN = frozenset({"clinical", "questionnaires"})
 _SIGNIFICANT = 0.05
 
