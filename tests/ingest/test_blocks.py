@@ -123,6 +123,15 @@ def test_a_code_for_missing_among_the_values_is_remarked(tmp_path: Path) -> None
     assert told(notes) == [("warning", 1)] and notes.findings[0].column == "x"
 
 
+def test_several_samples_of_a_person_are_refused_or_their_median_is_taken(tmp_path: Path) -> None:
+    text = "patient_id,a,b\nA,1,\nB,5,\nA,3,8\nA,8,\n"
+    _, refused = block(tmp_path, text)
+    assert told(refused) == [("fatal", 2)]
+    frame, notes = block(tmp_path, text, replicates="median")
+    assert frame is not None and frame.rows() == [("A", 3.0, 8.0), ("B", 5.0, None)]
+    assert told(notes) == [("warning", 1)]
+
+
 def test_a_large_file_is_kept_in_single_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nociomics.ingest.blocks._LARGE_BYTES", 10)
     frame, notes = block(tmp_path, "patient_id,x\nA,1.5\nB,2\n")

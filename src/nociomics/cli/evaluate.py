@@ -35,6 +35,7 @@ def response(
     """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
     import polars as pl
 
+    from nociomics.evaluate.arm_differences import adjusted_differences
     from nociomics.evaluate.arms import arm_table
     from nociomics.evaluate.held_out import held_out_metric
     from nociomics.evaluate.study_metrics import evaluate_study
@@ -57,7 +58,8 @@ def response(
         catalogue=read_table(catalogue, FEATURE_CATALOGUE),
         traits=traits,
     )
-    metrics = dict(found.metrics)
+    differences = adjusted_differences(rows, section(target, Target))
+    metrics = {**found.metrics, **{name: one.as_dict() for name, one in differences.items()}}
     if held_out_groups is not None:
         metrics |= held_out_metric(read_table(held_out_groups, OUT_OF_FOLD), rows, section(target, Target), seed)
     gate = {**found.gate, "performance_passed": found.gate["individual_explanations"]}

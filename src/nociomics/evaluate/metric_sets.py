@@ -126,6 +126,7 @@ def value_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
         return {name: not_computed(reason, rows.n) for name in ("mae", "rmse", "r2", "spearman", "spearman_pooled")}
     y, expected = np.asarray(rows.y, dtype=np.float64), rows.predicted
     squared = mean_statistic((y - expected) ** 2)
+    positive = {"within_20_percent": _near(rows, y, expected, sampling)} if y.min() > 0 else {}
     within = f"mean within {rows.n_folds} outer folds"
     return {
         "mae": _mean(rows, np.abs(y - expected), "mean absolute error", sampling),
@@ -137,7 +138,13 @@ def value_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
         "spearman_pooled": by_resampling(
             rows, continuous.spearman_statistic(y, expected), "all folds pooled", _NO_SPREAD, sampling
         ),
+        **positive,
     }
+
+
+def _near(rows: Rows, y: FloatArray, expected: FloatArray, sampling: Sampling) -> Estimate:
+    near = (np.abs(expected - y) <= 0.2 * y).astype(np.float64)
+    return _mean(rows, near, "share of people predicted within 20 % of what was observed", sampling)
 
 
 def coverage_metrics(

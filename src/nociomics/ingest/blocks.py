@@ -83,7 +83,28 @@ def _prepared(found: Measured, source: BlockSource, treatments: pl.DataFrame | N
     values = transformed_values(part.values, part.names, part.rows, source.transform, notes)
     if source.transform != "none":
         notes.step(source.path, "converted", part.rows.height, part.rows.height, f"transform: {source.transform}")
-    return Measured(part.rows.drop(ABOUT, strict=False), part.names, values)
+    prepared = Measured(part.rows.drop(ABOUT, strict=False), part.names, values)
+    return _median_each(prepared, source, notes) if source.replicates == "median" else prepared
+
+
+def _median_each(part: Measured, source: BlockSource, notes: Notes) -> Measured:
+    """Make one row of all samples of a person: the median of each value, over the samples that have it."""
+    first = part.rows.with_row_index("__at").group_by(ID, maintain_order=True).agg(pl.col("__at"))
+    several = first.filter(pl.col("__at").list.len() > 1)
+    if several.is_empty():
+        return part
+    values = part.values[first["__at"].list.first().to_numpy()].copy()
+    places = {patient: at for at, patient in enumerate(first[ID])}
+    for patient, at in several.iter_rows():
+        samples = part.values[at]
+        known = ~np.isnan(samples).all(axis=0)
+        values[places[patient]] = np.nan
+        values[places[patient], known] = np.nanmedian(samples[:, known], axis=0)
+    told = f"{source.path}: {several.height} people have several samples: the median is taken."
+    notes.warning(told, count=several.height)
+    rule = "replicates: the median of a person's samples"
+    notes.step(source.path, "combined", part.rows.height, first.height, rule)
+    return Measured(part.rows[first["__at"].list.first()], part.names, values)
 
 
 def _with_places(rows: pl.DataFrame) -> pl.DataFrame:

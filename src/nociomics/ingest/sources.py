@@ -22,6 +22,7 @@ from nociomics.ingest.values import parsed_times
 from nociomics.tables.study import TableSource, TimeBetween
 
 BASELINE = "baseline"
+_ONE_ROW_EACH = ("patients", "treatments", "outcomes")
 _WITH_REPLICATES = ("biomarkers",)  # two equal rows are two wells that gave the same value
 VISIT = "visit"
 
@@ -59,7 +60,9 @@ def of_people(frame: pl.DataFrame, source: TableSource, root: Path, notes: Notes
         frame = joined
     if not has_id(frame, notes):
         return None
-    return described_columns(without_empty_ids(frame, notes), source, notes)
+    frame = described_columns(without_empty_ids(frame, notes), source, notes)
+    # a list of samples says the same of a person once per sample: after keep: its rows are equal
+    return without_repeats(frame, notes) if source.keep and notes.table in _ONE_ROW_EACH else frame
 
 
 def open_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:

@@ -41,6 +41,7 @@ METRICS: dict[str, MetricName] = {
     "macro_f1": MetricName("Macro F1", 2, None, "mean over classes; 1 is perfect"),
     "accuracy": MetricName("Accuracy", 2, None, "share of people in their right class"),
     "balanced_accuracy": MetricName("Balanced accuracy", 2, None, "mean over classes of the share found"),
+    "within_20_percent": MetricName("Within 20 %", 2, None, "share of people predicted within 20 % of their outcome"),
     "mae": MetricName("Mean absolute error", 2, None, "in units of the outcome"),
     "rmse": MetricName("Root mean squared error", 2, None, "in units of the outcome"),
     "log_loss": MetricName("Log loss", 3, None, "smaller is better"),
@@ -52,6 +53,9 @@ METRICS: dict[str, MetricName] = {
     "net_benefit": MetricName("Net benefit", 3, None, "true positives less weighted false positives, per person"),
     "policy_value": MetricName("Policy value", 2, None, "mean outcome if the model chose the treatment"),
     "policy_gain": MetricName("Policy gain", 2, 0.0, "over the best single treatment for everyone; 0 is no gain"),
+    "adjusted_difference": MetricName(
+        "Adjusted difference", 2, 0.0, "mean difference of two randomised treatments, given the baseline"
+    ),
     "coverage_90": MetricName("Coverage of the 90% interval", 2, None, "0.90 is right"),
     "autoc": MetricName("AUTOC", 2, 0.0, "does the ranking by expected benefit find those who benefit; 0 is chance"),
     "permutation_p": MetricName("Permutation p", 3, None, "share of label-shuffled refits that did as well"),

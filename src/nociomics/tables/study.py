@@ -121,6 +121,9 @@ class BlockSource(TableSource):
     """A further numeric block, such as proteins or methylation."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="its modality in every result")
+    replicates: Literal["refuse", "median"] = Field(
+        "refuse", description="several samples of one person: an error, or the median of each transformed value"
+    )
 
 
 class PolygenicScoreSource(Strict):
