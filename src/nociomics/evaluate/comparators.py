@@ -5,8 +5,17 @@ from __future__ import annotations
 import polars as pl
 
 from nociomics.evaluate.bootstrap import difference
+from nociomics.evaluate.corrected_interval import widened
 from nociomics.evaluate.estimate import Estimate, not_computed
-from nociomics.evaluate.metric_sets import Sampling, by_resampling, headline_statistic, too_few
+from nociomics.evaluate.metric_sets import (
+    Sampling,
+    by_resampling,
+    headline,
+    headline_figure,
+    headline_statistic,
+    per_fold,
+    too_few,
+)
 from nociomics.evaluate.received import Rows, class_columns, class_rows, rows_of
 
 _OTHER = "_other"
@@ -35,15 +44,17 @@ def comparator_metrics(
             lost = not_computed(f"comparator {name}: {reason}", rows.n if rows else 0)
             found |= {f"{metric}_{name}": lost, f"{metric}_gain_over_{name}": lost}
             continue
-        half = rows.predicted.shape[1] // 2
-        first, second = rows.predicted[:, :half], rows.predicted[:, half:]
+        width = rows.predicted.shape[1] // 2
+        first, second = rows.predicted[:, :width], rows.predicted[:, width:]
         if metric != "accuracy":
             first, second = first[:, 0], second[:, 0]
         ours, theirs = headline_statistic(metric, rows, first), headline_statistic(metric, rows, second)
-        found[f"{metric}_{name}"] = by_resampling(rows, theirs, f"{name}, same rows and folds", _UNDEFINED, sampling)
-        found[f"{metric}_gain_over_{name}"] = by_resampling(
+        found[f"{metric}_{name}"] = headline(metric, rows, second, f"{name}, same rows and folds", _UNDEFINED, sampling)
+        gain = by_resampling(
             rows, difference(ours, theirs), f"model minus {name}, paired over people", _UNDEFINED, sampling
         )
+        folds = [per_fold(rows, headline_figure(metric, rows, half)) for half in (first, second)]
+        found[f"{metric}_gain_over_{name}"] = widened(gain, folds[0] - folds[1], rows.repeats)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,9 @@ from nociomics.evaluate.bootstrap import (
     mean_interval,
     mean_statistic,
     mean_within,
+    point,
 )
+from nociomics.evaluate.corrected_interval import widened
 from nociomics.evaluate.discrimination import auroc_statistic
 from nociomics.evaluate.estimate import Estimate, FloatArray, IntArray, estimate, not_computed
 from nociomics.evaluate.net_benefit import treatment_gains
@@ -67,6 +70,27 @@ def headline_statistic(metric: str, rows: Rows, predicted: FloatArray) -> Statis
     make = auroc_statistic if metric == "auroc" else continuous.spearman_statistic
     y = np.asarray(rows.y, dtype=np.float64)
     return mean_within(rows.fold, lambda at: make(y[at], predicted[at]))
+
+
+def per_fold(rows: Rows, figure: Callable[[IntArray], float]) -> FloatArray:
+    """Return a figure of the rows of each outer fold, by places of rows."""
+    return np.array([figure(np.flatnonzero(rows.fold == fold)) for fold in np.unique(rows.fold)])
+
+
+def headline_figure(metric: str, rows: Rows, predicted: FloatArray) -> Callable[[IntArray], float]:
+    """Return the headline of some rows, by their places; see `headline_statistic`."""
+    y = np.asarray(rows.y, dtype=np.float64)
+    if metric == "accuracy":
+        hits = classes.hits(np.asarray(rows.y, dtype=np.int64), predicted)
+        return lambda at: float(hits[at].mean())
+    make = auroc_statistic if metric == "auroc" else continuous.spearman_statistic
+    return lambda at: point(make(y[at], predicted[at]), at.size)
+
+
+def headline(metric: str, rows: Rows, predicted: FloatArray, method: str, why_not: str, sampling: Sampling) -> Estimate:
+    """Return the headline with an interval over people and over what the folds' models learned from."""
+    found = by_resampling(rows, headline_statistic(metric, rows, predicted), method, why_not, sampling)
+    return widened(found, per_fold(rows, headline_figure(metric, rows, predicted)), rows.repeats)
 
 
 def by_resampling(rows: Rows, statistic: Statistic, method: str, why_not: str, sampling: Sampling) -> Estimate:
@@ -134,7 +158,7 @@ def value_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
         "r2": by_resampling(
             rows, continuous.r2_statistic(y, expected), "1 - squared error / that of the mean", _NO_SPREAD, sampling
         ),
-        "spearman": by_resampling(rows, headline_statistic("spearman", rows, expected), within, _NO_SPREAD, sampling),
+        "spearman": headline("spearman", rows, expected, within, _NO_SPREAD, sampling),
         "spearman_pooled": by_resampling(
             rows, continuous.spearman_statistic(y, expected), "all folds pooled", _NO_SPREAD, sampling
         ),
@@ -182,7 +206,7 @@ def class_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
     within = mean_within(rows.fold, lambda at: classes.macro_auroc_statistic(y[at], p[at]))
     macro = "one class against the rest, mean over classes"
     return {
-        "accuracy": _mean(rows, classes.hits(y, p), "most probable class is the observed one", sampling),
+        "accuracy": headline("accuracy", rows, p, "most probable class is the observed one", "", sampling),
         "balanced_accuracy": by_resampling(
             rows, classes.balanced_accuracy_statistic(y, p), "mean share found per class", _ONE_CLASS, sampling
         ),
@@ -200,7 +224,7 @@ def _discrimination(rows: Rows, y: FloatArray, p: FloatArray, sampling: Sampling
     within = f"mean within {rows.n_folds} outer folds, prediction for the treatment received"
     why_not = _NO_FOLD if 0 < y.mean() < 1 else _ONE_CLASS
     return {
-        "auroc": by_resampling(rows, headline_statistic("auroc", rows, p), within, why_not, sampling),
+        "auroc": headline("auroc", rows, p, within, why_not, sampling),
         "auroc_pooled": by_resampling(rows, auroc_statistic(y, p), "all folds pooled", _ONE_CLASS, sampling),
     }
 

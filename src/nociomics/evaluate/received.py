@@ -43,6 +43,11 @@ class Rows:
         return int(self.people.max()) + 1 if self.people.size else 0
 
     @property
+    def repeats(self) -> int:
+        """How often everybody was divided into outer folds."""
+        return int(np.unique(self.repeat).size)
+
+    @property
     def n_folds(self) -> int:
         """Outer folds over all repeats."""
         return int(np.unique(self.fold).size)
