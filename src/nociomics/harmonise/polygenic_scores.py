@@ -169,9 +169,13 @@ class _Sums:
         if not aligned.height or (isinstance(columns, np.ndarray) and not len(columns)):
             return
         absolute = np.abs(aligned["weight"].to_numpy())
-        score, missing = _store_sums(each.store, aligned)
-        self._score[places] += score[columns]
-        del score  # of a large cohort, not to be held beside what follows
+        both, samples = _store_sums(each.store, aligned), each.store.samples.height
+        if isinstance(places, slice) and isinstance(columns, slice):
+            in_order(both.real, samples, out=self._score)
+        else:
+            self._score[places] += in_order(both.real, samples)[columns]
+        missing = in_order(both.imag, samples)
+        del both  # of a large cohort, not to be held beside what follows
         if self._expected_called is not None:
             known = aligned["frequency"].is_not_null().to_numpy()
             lost = missing if known.all() else _missing_sums(each.store, aligned.filter(pl.Series(known)))
@@ -205,19 +209,19 @@ def _counted(places: Places, number: int) -> np.ndarray:
     return np.arange(number) if isinstance(places, slice) else places
 
 
-def _store_sums(store: GenotypeStore, aligned: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+def _store_sums(store: GenotypeStore, aligned: pl.DataFrame) -> np.ndarray:
     """Go through the weighted variants of a store once.
 
     Returns
     -------
-    two ndarrays of float, shape (samples,)
-        Sum of weights times (copies less the expected copies, if known); sum of the absolute weights without a call.
+    ndarray of complex, as of `summed_entries`
+        Sum of weights times (copies less the expected copies, if known), and as imaginary part the sum of the absolute
+        weights without a call.
     """
-    aligned, samples = aligned.sort("row"), store.samples.height
+    aligned = aligned.sort("row")
     tables = _tables(aligned)
     tables[:, MISSING_CALL] = 1j * np.abs(aligned["weight"].to_numpy())
-    both = summed_entries(store, aligned["row"].to_numpy(), tables)
-    return in_order(both.real, samples), in_order(both.imag, samples)
+    return summed_entries(store, aligned["row"].to_numpy(), tables)
 
 
 def _missing_sums(store: GenotypeStore, aligned: pl.DataFrame) -> np.ndarray:
@@ -237,16 +241,16 @@ def _tables(aligned: pl.DataFrame) -> np.ndarray:
 
 
 def _matches(aligned: Sequence[tuple[str, pl.DataFrame]], weights: pl.DataFrame, name: str) -> pl.DataFrame:
-    whole = float(np.abs(weights["weight"].to_numpy()).sum())
+    absolute = np.abs(weights["weight"].to_numpy())
+    whole = float(absolute.sum())
     rows = []
     for store, found in aligned:
-        counted = {
-            state: (number, total)
-            for state, number, total in found.group_by("state").agg(pl.len(), pl.col("weight").abs().sum()).iter_rows()
-        }
+        codes, states = found["state"].to_physical().to_numpy(), found["state"].dtype.categories.to_list()
+        numbers, totals = np.bincount(codes, minlength=len(states)), np.bincount(codes, absolute, len(states))
         for state in STATES:
-            number, total = counted.get(state, (0, 0.0))
-            rows.append((name, store, state, number, min(total / whole, 1.0) if whole else 0.0))
+            place = states.index(state)
+            share = min(float(totals[place]) / whole, 1.0) if whole else 0.0
+            rows.append((name, store, state, int(numbers[place]), share))
     schema = {
         "score": pl.String,
         "store": pl.String,
@@ -270,7 +274,7 @@ def _rule(weights: pl.DataFrame) -> str:
 
 
 def _description(weights: pl.DataFrame, matches: pl.DataFrame) -> str:
-    scored = int(matches.filter(pl.col("state").is_in(SCORED))["weights"].sum())
+    scored = sum(number for state, number in zip(matches["state"], matches["weights"], strict=True) if state in SCORED)
     return (
         f"polygenic score: weights times copies at {scored:,} of {weights.height:,} weighted variants; {_rule(weights)}"
     )
@@ -281,12 +285,14 @@ def _findings(
 ) -> list[Finding]:
     """Say how many weights were found, how, and who has no score for want of calls; never who it is."""
     found = []
-    for store, rows in matches.group_by("store", maintain_order=True):
-        counted = dict(rows.select("state", "weights").iter_rows())
+    by_store: dict[str, dict[str, int]] = {}
+    for _, store, state, number, _ in matches.iter_rows():
+        by_store.setdefault(store, {})[state] = number
+    for store, counted in by_store.items():
         scored = sum(counted[state] for state in SCORED)
         words = ", ".join(f"{counted[state]:,} {state}" for state in STATES)
         severity: Severity = "info" if scored else "warning"
-        text = f"{column}: {scored:,} of {weights.height:,} weights are scored from {store[0]} ({words})."
+        text = f"{column}: {scored:,} of {weights.height:,} weights are scored from {store} ({words})."
         found.append(Finding("polygenic_scores", column, severity, scored, text))
     low = int((~enough).sum())
     if low:

@@ -160,7 +160,7 @@ class StoreWriter:
         if self._waiting or not self._chunks:
             frame = pl.concat([pl.DataFrame(schema=SITES), *self._waiting])
             path = self._spill / f"{len(self._chunks):06}.arrow"
-            frame.write_ipc(path, compression="lz4")
+            frame.write_ipc(path, compression="uncompressed")
             self._chunks.append(path)
             self._waiting, self._unspilled = [], 0
 
@@ -176,12 +176,12 @@ class StoreWriter:
             frame = sites.with_columns(variant_names(mine)).select(column.name for column in STORE_VARIANTS.columns)
             start += sites.height
             named.append(self._spill / f"{number:06}.named")
-            frame.write_ipc(named[-1], compression="lz4")
+            frame.write_ipc(named[-1], compression="uncompressed")
             hashes.append(frame.select(pl.col("variant").hash(), "filtered"))
         kept = _kept(pl.concat(hashes), named)
         if not kept.all():
             for path, frame in _with_mask(named, kept):
-                frame.write_ipc(path, compression="lz4")
+                frame.write_ipc(path, compression="uncompressed")
         pl.scan_ipc(named).sink_parquet(
             self.draft / "variants.parquet", maintain_order=True, compression="zstd", compression_level=1
         )

@@ -8,7 +8,6 @@ other line (odd genotypes, allele numbers of two digits, other places of GT, any
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ import polars as pl
 
 from nociomics.ingest.content import CUT, truncated
 from nociomics.ingest.genome_build import plain_chrom
-from nociomics.ingest.line_stream import read_ahead, whole_lines
+from nociomics.ingest.line_stream import lines_ahead
 from nociomics.ingest.pharmacogene_calls import touches
 from nociomics.ingest.store_writer import SITES
 from nociomics.ingest.vcf import NO_CALL, Record, VcfReading, opened, read_header, read_records, record_of
@@ -31,6 +30,7 @@ NOT_COUNTED = ("*", "<NON_REF>", "<*>")
 _OPEN = ("<NON_REF>", "<*>")
 _END = re.compile(rb"[\t;]END=(\d{1,18})")
 _TAB, _LINE, _COLON, _SLASH, _BAR, _DOT, _ZERO = (ord(mark) for mark in "\t\n:/|.0")
+_CELL_ENDS = (_COLON, _TAB, _LINE)
 _RECORDS_PER_BATCH = 256
 _FIXED = 9
 """Columns before the first sample."""
@@ -102,7 +102,7 @@ def read_batches(path: Path, reading: VcfReading, places: dict[str, np.ndarray])
     with opened(path, reading.shown) as stream:
         stream.read(skipped.length)
         try:
-            for piece in whole_lines(read_ahead(stream), BEFORE, AFTER):
+            for piece in lines_ahead(stream, BEFORE, AFTER):
                 batch = _batch(piece, number + 1, reading, places)
                 number += batch.lines
                 yield batch
@@ -158,7 +158,7 @@ def _rows_of(records: Sequence[Record], samples: int) -> tuple[pl.DataFrame, np.
     return pl.DataFrame(rows, schema=SITES, orient="row"), table, np.array(lines, np.int64)
 
 
-def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.ndarray]) -> Batch:
+def _batch(piece: bytes | bytearray, first: int, reading: VcfReading, places: dict[str, np.ndarray]) -> Batch:
     """Read a piece of whole lines between `BEFORE` and `AFTER`; the first of them has the number ``first``."""
     if b"\r" in piece:
         piece = piece.replace(b"\r\n", b"\n")
@@ -183,7 +183,7 @@ def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.n
     records = [
         record
         for line in others
-        if (record := record_of(piece[starts[line] : ends[line]], first + line, reading)) is not None
+        if (record := record_of(bytes(piece[starts[line] : ends[line]]), first + line, reading)) is not None
     ]
     return _merged(batch, lines.index[of_line] + first, records, places)
 
@@ -191,22 +191,29 @@ def _batch(piece: bytes, first: int, reading: VcfReading, places: dict[str, np.n
 def _cells(lines: Lines) -> _Cells:
     """Read the genotype at the head of every cell."""
     one, mark, two, after = (np.ascontiguousarray(part[:, _FIXED:]) for part in lines.letters)
-    known = _is_allele(one)
-    sound = known & ((mark == _SLASH) | (mark == _BAR)) & _is_allele(two) & _ends_cell(after)
-    if not sound.all():
-        haploid = known & _ends_cell(mark)
-        two = np.where(haploid, np.uint8(_ZERO), two)
-        sound |= haploid
-    return _Cells(one, two, (one == _DOT) | (two == _DOT), sound.all(axis=1))
+    no_one, no_two = one == _DOT, two == _DOT
+    known = _is_digit(one) | no_one
+    sound = known & (_is_digit(two) | no_two) & _is_one_of(mark, _SLASH, _BAR) & _is_one_of(after, *_CELL_ENDS)
+    if sound.all():
+        return _Cells(one, two, no_one | no_two, np.ones(len(one), bool))
+    haploid = known & _is_one_of(mark, *_CELL_ENDS)
+    two = np.where(haploid, np.uint8(_ZERO), two)
+    sound |= haploid
+    return _Cells(one, two, no_one | (two == _DOT), sound.all(axis=1))
 
 
-def _is_allele(letters: np.ndarray) -> np.ndarray:
-    found: np.ndarray = ((letters - np.uint8(_ZERO)) < 10) | (letters == _DOT)
+def _is_digit(letters: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (letters - np.uint8(_ZERO)) < 10
     return found
 
 
-def _ends_cell(letters: np.ndarray) -> np.ndarray:
-    found: np.ndarray = (letters == _COLON) | (letters == _TAB) | (letters == _LINE)
+def _is_one_of(letters: np.ndarray, *marks: int) -> np.ndarray:
+    """Compare with one mark after the other; mostly the first is that of all cells."""
+    found: np.ndarray = letters == marks[0]
+    for mark in marks[1:]:
+        if found.all():
+            break
+        found |= letters == mark
     return found
 
 
@@ -216,47 +223,47 @@ def _only_cells(cells: _Cells, wanted: np.ndarray) -> _Cells:
 
 def _count(fixed: Sites, cells: _Cells, reading: VcfReading) -> None:
     """Count lines as `vcf.record_of` does."""
-    reading.chroms.update(fixed.chroms)
-    reading.counts["records"] += len(fixed.refs)
+    reading.chroms.update(_distinct(fixed.chroms))
+    reading.counts["records"] += len(fixed.pos)
     reading.counts["multiallelic"] += int(np.count_nonzero(fixed.alternatives > 1))
-    reading.counts["with_indel"] += _indels(fixed.refs, fixed.alts)
+    reading.counts["with_indel"] += int(np.count_nonzero(fixed.indel))
     reading.counts["gt_calls"] += cells.one.size
     reading.counts["missing_gt"] += int(np.count_nonzero(cells.missing))
 
 
-def _indels(refs: list[str], alts: list[str]) -> int:
-    # One letter for one letter is the most common by far, and none.
-    if all(len(word) == 1 for words in (refs, alts) for word in set(words)):
-        return 0
-    alleles = Counter(zip(refs, alts, strict=True))
-    return sum(number for (ref, alt), number in alleles.items() if _is_indel(ref, alt))
-
-
-def _is_indel(ref: str, alts: str) -> bool:
-    return any(len(alt) != len(ref) for alt in alts.split(",") if alt[0] not in "<*")
+def _distinct(words: pl.Series) -> list[str]:
+    # one comparison for the most common case, in which there is but one
+    if len(words) and (words == words[0]).all():
+        return [words[0]]
+    return words.unique().to_list()
 
 
 def _alleles_of(fixed: Sites, cells: _Cells) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
     """Give each counted ALT its row: sites, copies, and the row of ``fixed`` that each is of."""
-    counted = {alts: _counted(alts) for alts in set(fixed.alts)}
-    if all(len(alleles) == 1 for alleles in counted.values()) and not (fixed.alternatives > 1).any():
-        of_line, number = np.arange(len(fixed.refs)), np.ones(len(fixed.refs), np.int64)
-        each, alts = fixed, _spelt(fixed.alts, {alts: alleles[0][1] for alts, alleles in counted.items()})
-    else:
-        rows = [(line, *allele) for line, alts in enumerate(fixed.alts) for allele in counted[alts]]
-        of_line = np.array([line for line, _, _ in rows], dtype=np.int64)
-        number = np.array([number for _, number, _ in rows], dtype=np.int64)
-        each, alts = fixed.repeated(of_line), [alt for _, _, alt in rows]
-    refs = _spelt(each.refs, {ref: ref.upper() for ref in set(each.refs)})
-    columns: list[Any] = [each.names, each.chroms, each.pos, refs, alts, each.filtered, each.alternatives > 1]
+    columns: list[Any] = [fixed.names, fixed.chroms, fixed.pos, fixed.refs, fixed.alts, fixed.filtered]
     sites = pl.DataFrame(
-        [pl.Series(name, values, kind) for (name, kind), values in zip(SITES.items(), columns, strict=True)]
+        [pl.Series(name, values) for name, values in zip(SITES, [*columns, fixed.alternatives > 1], strict=True)]
     )
+    of_line, number = np.arange(len(fixed.pos)), np.ones(len(fixed.pos), np.int64)
+    if not fixed.plain.all():
+        of_line, number, alts = _each_allele(fixed)
+        sites = sites[of_line].with_columns(alts.alias("alt"))
     return sites, _copies(cells, of_line, number), of_line
 
 
-def _spelt(words: list[str], how: dict[str, str]) -> list[str]:
-    return words if all(word == better for word, better in how.items()) else [how[word] for word in words]
+def _each_allele(fixed: Sites) -> tuple[np.ndarray, np.ndarray, pl.Series]:
+    """Give each counted ALT its row: the line it is of, its number among the line's ALTs, and its text."""
+    odd = np.flatnonzero(~fixed.plain)
+    counted = [_counted(alts) for alts in fixed.alts.gather(odd).to_list()]
+    rows = np.ones(len(fixed.pos), np.int64)
+    rows[odd] = [len(alleles) for alleles in counted]
+    of_line = np.repeat(np.arange(len(rows)), rows)
+    number, which = np.ones(len(of_line), np.int64), of_line.copy()
+    of_odd = ~fixed.plain[of_line]
+    number[of_odd] = [place for alleles in counted for place, _ in alleles]
+    which[of_odd] = len(rows) + np.arange(np.count_nonzero(of_odd))
+    spelt = pl.Series([alt for alleles in counted for _, alt in alleles], dtype=pl.String)
+    return of_line, number, pl.concat([fixed.alts, spelt]).gather(which)
 
 
 def _counted(alts: str) -> list[tuple[int, str]]:
@@ -288,18 +295,24 @@ def _copies_of(one: np.ndarray, two: np.ndarray, missing: np.ndarray, letter: np
 def _touched_rows(fixed: Sites, lines: Lines, places: dict[str, np.ndarray]) -> list[int]:
     """Find the lines that lie on a place that is looked for, reference blocks with all that they span."""
     found: list[int] = []
-    blocks = {alts for alts in set(fixed.alts) if all(alt in (".", *_OPEN) for alt in alts.split(","))}
-    for chrom in set(fixed.chroms):
+    odd = np.flatnonzero(~fixed.plain)
+    texts = fixed.alts.gather(odd).to_list() if len(odd) else []
+    blocks = [
+        row
+        for row, alts in zip(odd.tolist(), texts, strict=True)
+        if all(alt in (".", *_OPEN) for alt in alts.split(","))
+    ]
+    for chrom in _distinct(fixed.chroms):
         numbers = places.get(plain_chrom(chrom))
         if numbers is None:
             continue
-        rows = np.array([row for row, name in enumerate(fixed.chroms) if name == chrom], dtype=np.int64)
-        end = fixed.pos[rows]
-        for place, row in enumerate(rows.tolist() if blocks else []):
-            if fixed.alts[row] in blocks:
-                end[place] = _end(lines, row, int(end[place]))
-        hit = np.searchsorted(numbers, fixed.pos[rows], "left") < np.searchsorted(numbers, end, "right")
-        found += rows[hit].tolist()
+        here = (fixed.chroms == chrom).to_numpy()
+        end = fixed.pos + fixed.refs.str.len_bytes().to_numpy().astype(np.int64) - 1
+        for row in blocks:
+            if here[row]:
+                end[row] = _end(lines, row, int(end[row]))
+        hit = np.searchsorted(numbers, fixed.pos, "left") < np.searchsorted(numbers, end, "right")
+        found += np.flatnonzero(hit & here).tolist()
     return sorted(found)
 
 
@@ -312,7 +325,7 @@ def _end(lines: Lines, row: int, pos: int) -> int:
 def _again(lines: Lines, row: int, first: int, samples: list[str]) -> Record | None:
     """Read one line as a record; what it counts is counted already."""
     scratch = VcfReading("", samples=samples)
-    text = lines.piece[lines.starts[row] : lines.ends[row]]
+    text = bytes(lines.piece[lines.starts[row] : lines.ends[row]])
     return record_of(text, first + int(lines.index[row]), scratch)
 
 

@@ -63,9 +63,12 @@ def summed_entries(store: GenotypeStore, which: np.ndarray, tables: np.ndarray) 
     return total
 
 
-def in_order(sums: np.ndarray, samples: int) -> np.ndarray:
-    """Lay out what `summed_entries` returns in the order of the samples."""
-    found: np.ndarray = sums.T.reshape(-1)[:samples]
+def in_order(sums: np.ndarray, samples: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Lay out what `summed_entries` returns in the order of the samples; added to ``out`` where that is given."""
+    found = np.zeros(samples, sums.dtype) if out is None else out
+    for row, own in enumerate(sums):
+        place = found[row::_ROWS]
+        place += own[: len(place)]
     return found
 
 
