@@ -55,13 +55,19 @@ class Prepared:
 
 
 def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
-    """Call the pharmacogenes of everyone, or None for a study without genotypes and outside calls."""
-    from nociomics.pharmacogenomics.calling import call_pharmacogenes
+    """Call the pharmacogenes of everyone, or None for a study without genotypes and outside calls.
+
+    Inhibitors come from ``treatment_history``, as it was when the study's treatment started.
+    """
+    from nociomics.pharmacogenomics.assessment import call_with_medications
 
     genotypes, diplotypes = tables.get("pharmacogene_genotypes"), tables.get("diplotypes")
     if genotypes is None and diplotypes is None:
         return None
-    return call_pharmacogenes(genotypes, diplotypes, tables["patients"]["patient_id"].to_list())
+    people = tables["patients"]["patient_id"].to_list()
+    return call_with_medications(
+        genotypes, diplotypes, people, tables.get("treatment_history"), tables.get("treatments")
+    )
 
 
 def prepare(
@@ -90,6 +96,7 @@ def prepare(
 
     from nociomics.harmonise.features import build_features
     from nociomics.harmonise.units import convert_biomarkers, suspect_units
+    from nociomics.models.fitness import fitness_findings, without_small_arms
     from nociomics.pharmacogenomics.features import pharmacogene_features
     from nociomics.tables.contract import empty_frame
     from nociomics.tables.polygenic import SCORE_COVERAGE, SCORE_MATCHES
@@ -125,9 +132,11 @@ def prepare(
         instruments=instruments,
     )
     target, flow = _target(tables, features, study)
-    _LOG.info(
-        "harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings + remarks)
-    )
+    findings += remarks
+    if study.target is not None:
+        findings += fitness_findings(target, features, catalogue, study.target)
+        target, flow = without_small_arms(target, flow, study.target)
+    _LOG.info("harmonised %d people, %d features, %d remarks", features.height, catalogue.height, len(findings))
     return Prepared(
         features,
         catalogue,
@@ -136,7 +145,7 @@ def prepare(
         raised,
         pl.concat([empty_frame(SCORE_COVERAGE), *(score.coverage for score in polygenic)]),
         pl.concat([empty_frame(SCORE_MATCHES), *(score.matches for score in polygenic)]),
-        findings + remarks,
+        findings,
     )
 
 

@@ -28,7 +28,8 @@ def states(calls: pl.DataFrame) -> str:
     for state, one, two in calls.select("call_state", "base_1", "base_2").iter_rows():
         bases = f"{one}/{two}" if two else one
         words.append({"called": bases, "strand_flipped": f"~{bases}"}.get(state, state))
-        assert (state in ("called", "strand_flipped")) == (one is not None)
+        assert (state in ("called", "strand_flipped", "half_call")) == (one is not None)
+        assert two is None or state in ("called", "strand_flipped")
     return " ".join(words)
 
 

@@ -130,3 +130,47 @@ def test_the_misprinted_variant_is_explained() -> None:
         facts.find_variant("rs17999")
     with pytest.raises(facts.VariantNameError, match="in no pharmacogene table"):
         facts.find_variant("rs1")
+
+
+OURS = ("variants", "allele_definitions", "allele_functions", "phenotype_rules", "pain_variants")
+
+
+def test_versions_count_every_row_of_every_table() -> None:
+    versions = facts.table_versions()
+    assert versions.columns == ["table", "rows", "version", "source"]
+    counted = dict(versions.group_by("table").agg(pl.col("rows").sum()).iter_rows())
+    assert {name: counted[name] for name in OURS} == {
+        "variants": 373,
+        "allele_definitions": 900,
+        "allele_functions": 359,
+        "phenotype_rules": 65,
+        "pain_variants": 19,
+    }
+    assert versions["source"].null_count() == 0
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_row_has_a_version(name: str) -> None:
+    rows = facts.table_versions().filter(table=name)
+    assert rows["version"].null_count() == 0
+    assert (rows["version"].str.strip_chars() != "").all()
+
+
+def test_every_single_variant_has_its_evidence() -> None:
+    table = facts.load_pain_variants()
+    for column in ("evidence", "meaning", "source", "counted_base"):
+        assert (table[column].fill_null("").str.len_chars() > 0).all(), column
+    assert {"CYP1A2", "UGT2B7", "COMT", "OPRM1", "SCN9A"} <= set(table["gene"])
+
+
+def test_cyp1a2_1f_has_both_names() -> None:
+    row = facts.load_pain_variants().row(by_predicate=pl.col("rsid") == "rs762551", named=True)
+    assert row["star_names"] == "*1F|*30"
+    assert "*1F" in row["change"]
+    assert "*30" in row["change"]
+
+
+def test_hla_alleles_have_a_rule_with_source() -> None:
+    rules = facts.load_phenotype_rules().filter(pl.col("gene").is_in(facts.HLA_GENES))
+    assert set(rules["phenotype"]) == {"*15:02 positive", "*15:02 negative", "*31:01 positive", "*31:01 negative"}
+    assert rules["source"].str.contains("29392710").all()

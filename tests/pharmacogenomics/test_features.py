@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from tests.pharmacogenomics.people import diplotype_rows, only, person
 
+from nociomics.knowledge.pharmacogene import load_variants
 from nociomics.pharmacogenomics.calling import call_pharmacogenes
 from nociomics.pharmacogenomics.features import pharmacogene_features
+from nociomics.pharmacogenomics.phenoconversion import current_medications, with_inhibitors
 
 PAIN = ["COMT", "OPRM1", "SCN9A", "UGT2B7"]
 
@@ -35,6 +38,37 @@ def test_unread_positions_stay_null_also_under_absent_is_reference() -> None:
     assert features["comt_rs4680_a_count"].to_list() == [None, 2.0]
     assert features["oprm1_rs1799971_g_count"].to_list() == [0.0, None]
     assert "comt_rs4633_t_count" not in features.columns
+
+
+def test_scores_and_phenotypes_never_rest_on_reference_that_nobody_read() -> None:
+    rows = only(person(["CYP2C9", "CYP2C19"]), ["rs1057910"])
+    filled = call_pharmacogenes(rows, None, ["P1"], absent_is_reference=True)
+    assert filled.filter(gene="CYP2C9")["phenotype"].to_list() == ["Normal Metabolizer"]
+    got = pharmacogene_features(filled, rows)[0].row(0, named=True)
+    assert "cyp2c9_activity_score" not in got, "nobody has one"
+    assert "cyp2c19_normal_metabolizer" not in got
+    assert got["cyp2c9_phenotype_certain"] == 0.0
+    assert got["cyp2c9_positions_missing"] == pytest.approx(1 - 1 / load_variants().filter(gene="CYP2C9").height)
+    assert got["cyp2c19_positions_missing"] == 1.0
+    read = pharmacogene_features(call_pharmacogenes(person(["CYP2C9"]), None, ["P1"]))[0].row(0, named=True)
+    assert (read["cyp2c9_activity_score"], read["cyp2c9_positions_missing"]) == (2.0, 0.0)
+
+
+def test_nothing_is_missing_of_a_gene_that_was_called_elsewhere_or_not_at_all() -> None:
+    calls = call_pharmacogenes(person(["CYP3A5"], without=["rs776746"]), diplotype_rows(CYP2D6="*1/*4"), ["P1", "P2"])
+    features = pharmacogene_features(calls)[0]
+    assert "cyp2d6_positions_missing" not in features.columns
+    assert features["cyp3a5_positions_missing"][1] is None
+    assert features["cyp3a5_positions_missing"][0] > 0
+
+
+def test_inhibitors_change_no_feature() -> None:
+    calls = call_pharmacogenes(None, diplotype_rows(CYP2D6="*1/*1"), ["P1"])
+    taken = current_medications(pl.DataFrame({"patient_id": ["P1"], "drug": ["paroxetine"]}))
+    beside = with_inhibitors(calls, taken)
+    assert beside["inhibitors"].drop_nulls().to_list() == ["paroxetine"]
+    for plain, shown in zip(pharmacogene_features(calls), pharmacogene_features(beside), strict=True):
+        assert plain.equals(shown)
 
 
 def test_a_base_that_no_table_knows_is_not_counted() -> None:
@@ -78,6 +112,7 @@ def test_catalogue_describes_each_feature() -> None:
         ("score", "numeric"),
         ("0/1", "binary"),
         ("count", "numeric"),
+        ("share", "numeric"),
     }
 
 

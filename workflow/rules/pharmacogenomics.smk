@@ -1,6 +1,7 @@
 """Pharmacogene calls and drug advice.
 
-READS  ingested/pharmacogene_genotypes.parquet, ingested/diplotypes.parquet
+READS  ingested/patients.parquet, and of these what the study has: ingested/pharmacogene_genotypes.parquet,
+       ingested/diplotypes.parquet, ingested/treatment_history.parquet and treatments.parquet (for inhibitors)
 WRITES pgx/calls.parquet -> PgxCalls, pgx/recommendations.parquet -> PgxRecommendations
 """
 
@@ -11,6 +12,11 @@ rule call_pharmacogenes:
         patients=ingested("patients"),
         genotypes=ingested("pharmacogene_genotypes") if TABLES.genotype else [],
         diplotypes=ingested("diplotypes") if TABLES.diplotypes else [],
+        medications=[
+            ingested(table)
+            for table in ("treatment_history", "treatments")
+            if TABLES.treatment_history and has(table)
+        ],
     output:
         calls=f"{RESULTS}/pgx/calls.parquet",
         recommendations=f"{RESULTS}/pgx/recommendations.parquet",
@@ -26,6 +32,19 @@ rule call_pharmacogenes:
         diplotypes=option(
             "--diplotypes", *([ingested("diplotypes")] if TABLES.diplotypes else [])
         ),
+        history=option(
+            "--treatment-history",
+            *([ingested("treatment_history")] if TABLES.treatment_history else []),
+        ),
+        treatments=option(
+            "--treatments",
+            *(
+                [ingested("treatments")]
+                if TABLES.treatment_history and has("treatments")
+                else []
+            ),
+        ),
+        indication=option("--indication", *([STUDY.indication] if STUDY.indication else [])),
         code=code_digest(
             "errors.py",
             "knowledge",
@@ -39,6 +58,7 @@ rule call_pharmacogenes:
         nociomics pharmacogenes call \
             --patients {input.patients:q} \
             {params.genotypes} {params.diplotypes} \
+            {params.history} {params.treatments} {params.indication} \
             --calls {output.calls:q} \
             --recommendations {output.recommendations:q} \
             &>{log:q}

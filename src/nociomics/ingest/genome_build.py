@@ -6,11 +6,9 @@ import csv
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Protocol
 
 import polars as pl
-
-from nociomics.ingest.vcf import Record
 
 Build = Literal["GRCh37", "GRCh38"]
 BUILDS: tuple[Build, Build] = ("GRCh37", "GRCh38")
@@ -44,7 +42,23 @@ def build_of_contigs(contigs: Mapping[str, int]) -> Build | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def votes(records: Iterable[Record], positions: pl.DataFrame) -> dict[Build, int]:
+class Placed(Protocol):
+    """What is asked of a record here."""
+
+    @property
+    def chrom(self) -> str:
+        """Chromosome, with or without its prefix."""
+
+    @property
+    def pos(self) -> int:
+        """Position of the first base of REF."""
+
+    @property
+    def ref(self) -> str:
+        """Reference allele."""
+
+
+def votes(records: Iterable[Placed], positions: pl.DataFrame) -> dict[Build, int]:
     """Count, per build, the records whose REF is the reference base at a table position of that build."""
     expected = {build: _references(positions, build) for build in BUILDS}
     found: dict[Build, int] = {"GRCh37": 0, "GRCh38": 0}

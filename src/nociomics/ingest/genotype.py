@@ -255,8 +255,10 @@ def _bases(store: GenotypeStore, known: pl.DataFrame) -> pl.DataFrame:
     if not path.is_file():
         return pl.DataFrame(schema=CALL_SCHEMA)
     people = known.select(pl.col(ID).alias("__id"), pl.col("sample").alias("__sample"))
-    rows = read_table(path, PHARMACOGENE_GENOTYPES).join(
-        people, left_on=ID, right_on="__sample", how="inner", maintain_order="left"
+    rows = (
+        read_table(path, PHARMACOGENE_GENOTYPES)
+        .with_columns(pl.col(ID).cast(pl.String))
+        .join(people, left_on=ID, right_on="__sample", how="inner", maintain_order="left")
     )
     return rows.with_columns(pl.col("__id").alias(ID)).select(
         pl.col(name).cast(kind) for name, kind in CALL_SCHEMA.items()

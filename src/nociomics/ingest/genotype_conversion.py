@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nociomics.ingest.build_decision import decide_build
 from nociomics.ingest.content import UnreadableTable, first_bytes
 from nociomics.ingest.gathered_bases import GivenBuild
-from nociomics.ingest.genome_build import Build, build_of_contigs, votes
+from nociomics.ingest.genome_build import Build
 from nociomics.ingest.notes import Notes
 from nociomics.ingest.pharmacogene_calls import pharmacogene_rows, places, positions_in
 from nociomics.ingest.store_writer import StoreWriter
@@ -220,26 +221,14 @@ def _build(
     records: list[Record], reading: VcfReading, given: GivenBuild, notes: Notes
 ) -> tuple[Build | None, str | None]:
     """Find the build, and say what told it."""
-    if given != "auto":
-        return given, "the study"
-    by_length = build_of_contigs(reading.contigs)
-    counted = votes(records, load_positions())
-    best: Build = "GRCh37" if counted["GRCh37"] > counted["GRCh38"] else "GRCh38"
-    by_bases = best if counted["GRCh37"] != counted["GRCh38"] else None
-    if by_length is not None and by_bases is not None and by_length != by_bases and counted[by_length] == 0:
-        notes.fatal(
-            f"{reading.shown}: the header says {by_length}, but the reference bases are those of {by_bases} "
-            f"({counted[by_bases]} positions). Say which it is with build:.",
-            count=counted[by_bases],
-        )
-        return None, _CONTRADICTED
-    if by_length is None and by_bases is None:
-        notes.info(
-            f"{reading.shown}: the genome build could not be told (no contig lengths, no reference bases at known "
-            "positions), so no pharmacogene is called. Say it with build: if you know it."
-        )
-        return None, None
-    return (by_length, "contig lengths") if by_length else (by_bases, "reference bases")
+    decision = decide_build(records, reading.contigs, given, load_positions())
+    if decision.problem is not None:
+        text = f"{reading.shown}: {decision.problem}"
+        if decision.is_contradicted:
+            notes.fatal(text, count=decision.count)
+        else:
+            notes.info(text)
+    return decision.build, decision.told_by
 
 
 def _note_variants(store: GenotypeStore, reading: VcfReading, notes: Notes) -> None:

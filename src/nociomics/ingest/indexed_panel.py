@@ -6,19 +6,29 @@ import mmap
 import re
 import struct
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from isal import isal_zlib
 
 from nociomics.ingest.bcf import checked, opened_bcf
 from nociomics.ingest.bgzf_index import BgzfIndex, DamagedIndex, read_index
-from nociomics.ingest.content import CUT, first_bytes
+from nociomics.ingest.content import CUT, GZIP, first_bytes, truncated
 from nociomics.ingest.genome_build import plain_chrom
 from nociomics.ingest.notes import Notes
-from nociomics.ingest.vcf import NO_CALL, Record, VcfReading, alleles, opened, read_header, read_records, record_of
+from nociomics.ingest.vcf import (
+    NO_CALL,
+    STILL_LOOKED_FOR,
+    Record,
+    VcfReading,
+    alleles,
+    opened,
+    read_header,
+    record_of,
+)
 
 Region = tuple[str, int, int]
 """Chromosome, first and last position (from 1, both included); the prefix ``chr`` does not matter."""
@@ -33,6 +43,10 @@ _CHECKSUM = 8
 _LENGTH_OF_END = 28
 _KEPT_BLOCKS = 4
 _CALLS_AT_ONCE = 1 << 20
+_PIECE = 4 << 20
+_HEAD_OF_LINE = 512
+"""More bytes than CHROM, POS and ID have; a line with longer ones is read whole."""
+_BLOCK_END = re.compile(rb"[\t;]END=(\d{1,18})")
 _GT_FIRST = re.compile(rb"GT(:|$)").match
 
 
@@ -78,13 +92,16 @@ def read_panel(path: Path, regions: Iterable[Region], reading: VcfReading, notes
                 _take(read, reading)
                 yield from found
                 return
-    records = _all_of_bcf(path, reading) if is_bcf else read_records(path, reading)
-    yield from (record for record in records if _overlaps(record, wanted))
+    yield from (_all_of_bcf if is_bcf else _streamed_vcf)(path, wanted, reading)
 
 
-def _by_chrom(regions: Iterable[Region]) -> dict[str, list[tuple[int, int]]]:
+_Spans = dict[str, list[tuple[int, int]]]
+"""First and last positions per chromosome without its prefix, sorted, none overlapping another."""
+
+
+def _by_chrom(regions: Iterable[Region]) -> _Spans:
     """Sort and merge the regions of each chromosome."""
-    found: dict[str, list[tuple[int, int]]] = {}
+    found: _Spans = {}
     for chrom, first, last in sorted(regions, key=lambda region: region[1:]):
         spans = found.setdefault(plain_chrom(chrom), [])
         if spans and first <= spans[-1][1] + 1:
@@ -94,12 +111,15 @@ def _by_chrom(regions: Iterable[Region]) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def _overlaps(record: Record, wanted: dict[str, list[tuple[int, int]]]) -> bool:
+def _overlaps(record: Record, wanted: _Spans) -> bool:
     end = record.end if record.end > record.pos else record.pos + len(record.ref) - 1
-    spans = wanted.get(plain_chrom(record.chrom), [])
+    return _meets(wanted.get(plain_chrom(record.chrom), []), record.pos, end)
+
+
+def _meets(spans: list[tuple[int, int]], first: int, last: int) -> bool:
     # the last region that begins in or before the record's end; those before it end before it begins
-    number = bisect_right(spans, end, key=_beginning)
-    return number > 0 and spans[number - 1][1] >= record.pos
+    number = bisect_right(spans, last, key=_beginning)
+    return number > 0 and spans[number - 1][1] >= first
 
 
 def _beginning(span: tuple[int, int]) -> int:
@@ -118,7 +138,9 @@ def _usable_index(path: Path, shown: str, notes: Notes) -> Path | None:
                 f"Make it anew: `bcftools index -f {path.name}`."
             )
             return None
-    notes.info(f"{shown}: has no index (.tbi or .csi), so the whole file is read.")
+    with path.open("rb") as stream:
+        if stream.read(len(GZIP)) == GZIP:  # plain text has none
+            notes.info(f"{shown}: has no index (.tbi or .csi), so the whole file is read.")
     return None
 
 
@@ -128,9 +150,7 @@ def _take(read: VcfReading, reading: VcfReading) -> None:
     reading.counts.update(read.counts)
 
 
-def _indexed_vcf(
-    path: Path, index_path: Path, wanted: dict[str, list[tuple[int, int]]], reading: VcfReading
-) -> tuple[list[Record], VcfReading]:
+def _indexed_vcf(path: Path, index_path: Path, wanted: _Spans, reading: VcfReading) -> tuple[list[Record], VcfReading]:
     """Read the records of a VCF.gz; all of them before the first is given, so that a damaged index gives none twice."""
     index = read_index(index_path)
     read = VcfReading(reading.shown)
@@ -182,7 +202,8 @@ def _plain_records(lines: list[bytes], read: VcfReading) -> list[Record] | None:
         return None
     for row, record in enumerate(plain):
         record.first, record.second, record.phased = first[row], second[row], phased[row]
-        record.format, record.samples = fields[row][8], fields[row][9] if b"PS" in fields[row][8] else b""
+        record.format = fields[row][8]
+        record.samples = b"" if STILL_LOOKED_FOR.isdisjoint(record.format.split(b":")) else fields[row][9]
     read.chroms |= sites.chroms
     read.counts.update(sites.counts)
     read.counts["gt_calls"] += first.size
@@ -272,9 +293,7 @@ class _Blocks:
                 yield here, line
 
 
-def _indexed_bcf(
-    path: Path, index: Path, wanted: dict[str, list[tuple[int, int]]], reading: VcfReading
-) -> tuple[list[Record], VcfReading]:
+def _indexed_bcf(path: Path, index: Path, wanted: _Spans, reading: VcfReading) -> tuple[list[Record], VcfReading]:
     """Read the records of a BCF through cyvcf2."""
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
         _require_end(read_index(index), _Blocks(whole))
@@ -292,12 +311,75 @@ def _indexed_bcf(
     return [record for record in records if record is not None and _overlaps(record, wanted)], read
 
 
-def _all_of_bcf(path: Path, reading: VcfReading) -> Iterator[Record]:
+def _all_of_bcf(path: Path, wanted: _Spans, reading: VcfReading) -> Iterator[Record]:
     variants, line = opened_bcf(path, reading)
     for number, variant in enumerate(checked(variants, reading.shown), start=line + 1):
+        spans = wanted.get(plain_chrom(variant.CHROM), [])
+        if not _meets(spans, variant.POS, max(variant.POS + len(variant.REF) - 1, variant.INFO.get("END") or 0)):
+            reading.counts["records"] += 1
+            continue
         record = record_of(str(variant).encode(), number, reading)
-        if record is not None:
+        if record is not None and _overlaps(record, wanted):
             yield record
+
+
+def _streamed_vcf(path: Path, wanted: _Spans, reading: VcfReading) -> Iterator[Record]:
+    """Read a whole VCF, and only the lines near a region as records: of the others CHROM and POS are looked at."""
+    is_elsewhere = _Elsewhere(wanted)
+    try:
+        with opened(path, reading.shown) as stream:
+            first = read_header(stream, reading) + 1
+            for number, line in enumerate(_split(stream), start=first):
+                if is_elsewhere(line):
+                    reading.counts["records"] += line not in (b"", b"\r")
+                    continue
+                record = record_of(line, number, reading)
+                if record is not None and _overlaps(record, wanted):
+                    yield record
+    except CUT as error:
+        raise truncated(reading.shown) from error
+
+
+def _split(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield lines without their ends; quicker than one by one where most of them are only looked at."""
+    rest = b""
+    while piece := stream.read(_PIECE):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+class _Elsewhere:
+    """Which lines surely meet no region; of most lines only CHROM and POS are looked at."""
+
+    def __init__(self, wanted: _Spans) -> None:
+        self._wanted = wanted
+        self._ends: dict[bytes, tuple[list[int], list[int]]] = {}
+
+    def __call__(self, line: bytes) -> bool:
+        fields = line[:_HEAD_OF_LINE].split(b"\t", 3)
+        if len(fields) < 4 or not fields[1].isdigit() or not fields[0]:
+            return not line.strip()
+        firsts, lasts = self._ends.get(fields[0]) or self._ends_of(fields[0])
+        pos = int(fields[1])
+        place = bisect_left(lasts, pos)
+        if place == len(lasts):
+            return True
+        gap = firsts[place] - pos
+        if gap <= 0:
+            return False
+        if b"END=" in line:
+            block = _BLOCK_END.search(line)
+            if block is not None and int(block[1]) >= firsts[place]:
+                return False
+        # no REF is longer than its line
+        return gap >= len(line) or len(line.split(b"\t", 4)[3]) <= gap
+
+    def _ends_of(self, chrom: bytes) -> tuple[list[int], list[int]]:
+        spans = self._wanted.get(plain_chrom(chrom.decode("utf-8", errors="replace")), [])
+        self._ends[chrom] = [first for first, _ in spans], [last for _, last in spans]
+        return self._ends[chrom]
 
 
 def panel_regions(places: Mapping[str, Sequence[int] | np.ndarray]) -> list[Region]:

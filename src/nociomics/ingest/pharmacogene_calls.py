@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
-from nociomics.ingest.genome_build import BUILDS, Build, plain_chrom
+from nociomics.ingest.genome_build import Build, plain_chrom
 from nociomics.ingest.people import ID
-from nociomics.ingest.vcf import NO_CALL, NO_COPY, Record
+from nociomics.ingest.position_alleles import UNKNOWN, is_reference_only
+from nociomics.ingest.sample_calls import SampleCalls, calls_of
+from nociomics.ingest.site_calls import CALLED, FLIPPED, HALF, STATES, SiteCalls, site_calls
+from nociomics.ingest.table_positions import Position, places, positions_in
+from nociomics.ingest.vcf import Record
 
-_COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
-_OPEN = ("<NON_REF>", "<*>")
-_GOOD = ("called", "strand_flipped")
-_CALL = ("call_state", "base_1", "base_2", "phased", "phase_set")
+__all__ = ["SCHEMA", "Position", "Seen", "pharmacogene_rows", "places", "positions_in", "touches"]
+
 SCHEMA = {
     ID: pl.String,
     "gene": pl.String,
@@ -27,219 +30,158 @@ SCHEMA = {
     "phased": pl.Boolean,
     "phase_set": pl.String,
 }
+"""Columns in their order; the texts may be Enum or Categorical instead."""
 
 
-@dataclass(frozen=True)
-class Position:
-    """One row of the pharmacogene tables in one build."""
+@dataclass
+class Seen:
+    """What was met while positions were read: numbers of positions (``flipped``...) and of calls (``low``...)."""
 
-    gene: str
-    rsid: str
-    chrom: str
-    pos: int
-    ref: str
-    alts: tuple[str, ...]
-    ambiguous: bool
-
-    @property
-    def is_single_base(self) -> bool:
-        """Whether all its alleles are single bases."""
-        return all(len(allele) == 1 for allele in (self.ref, *self.alts))
+    positions: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the alleles of a record read in the table's terms; None for one that the table does not know."""
-
-    bases: tuple[str | None, ...]
-    state: str
-
-
-def positions_in(table: pl.DataFrame, build: Build) -> list[Position]:
-    """Take the positions of one build from `knowledge.pharmacogene.load_positions`."""
-    name = build.lower()
-    columns = ["gene", "rsid", "chrom", f"pos_{name}", f"ref_{name}", f"alts_{name}", "strand_ambiguous_snp"]
-    once = table.unique("rsid", keep="first", maintain_order=True).select(columns)
-    return [
-        Position(gene, rsid, plain_chrom(chrom), pos, ref, tuple(alts.split(",")), bool(ambiguous))
-        for gene, rsid, chrom, pos, ref, alts, ambiguous in once.iter_rows()
-    ]
-
-
-def places(table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """All positions of both builds per chromosome, sorted: what to look for while a file is read."""
-    found: dict[str, set[int]] = {}
-    for build in BUILDS:
-        for chrom, pos in table.select("chrom", f"pos_{build.lower()}").drop_nulls().iter_rows():
-            found.setdefault(plain_chrom(chrom), set()).add(pos)
-    return {chrom: np.array(sorted(numbers)) for chrom, numbers in found.items()}
-
-
-def touches(record: Record, looked_for: dict[str, np.ndarray]) -> bool:
+def touches(record: Record | SampleCalls, looked_for: dict[str, np.ndarray]) -> bool:
     """Whether a record (or reference block) lies on a place that is looked for."""
     numbers = looked_for.get(plain_chrom(record.chrom))
     if numbers is None:
         return False
-    end = record.end if _is_reference_block(record) else record.pos
+    end = record.pos + len(record.ref) - 1
+    if is_reference_only(record):
+        end = max(end, record.end)
     return bool(np.searchsorted(numbers, record.pos, "left") < np.searchsorted(numbers, end, "right"))
 
 
-def _is_reference_block(record: Record) -> bool:
-    return all(alt in _OPEN for alt in record.alts)
-
-
 def pharmacogene_rows(
-    records: Sequence[Record], positions: Iterable[Position], build: Build, people: Sequence[str], columns: np.ndarray
+    records: Iterable[Record | SampleCalls],
+    positions: Iterable[Position],
+    build: Build,
+    people: Sequence[str],
+    columns: np.ndarray,
+    seen: Seen | None = None,
 ) -> pl.DataFrame:
     """Read every person's bases at every position that the file has.
 
+    The work and the memory grow with people times positions; texts are numbers until the end (Enum columns).
+
     Parameters
     ----------
-    records : sequence of Record
+    records : iterable of Record or SampleCalls
         Those that lie on a position.
     people : sequence of str
         Ids, in the order of ``columns``.
     columns : array of int, shape (people,)
         The sample column of each person.
+    seen : Seen, optional
+        Takes what was met.
 
     Returns
     -------
     DataFrame, one row per person and position
-        As in the contract ``PHARMACOGENE_GENOTYPES``.
+        As in the contract ``PHARMACOGENE_GENOTYPES``. A half call keeps its one base, in ``base_1``.
     """
-    by_chrom: dict[str, list[Record]] = {}
-    for record in records:
-        by_chrom.setdefault(plain_chrom(record.chrom), []).append(record)
-    parts = [pl.DataFrame(schema=SCHEMA)]
-    for position in positions:
-        here = [
-            (record, reading)
-            for record in by_chrom.get(position.chrom, ())
-            if (reading := read_alleles(record, position)) is not None
-        ]
-        if here:
-            calls = _calls(_best(here), columns)
-            fixed = {"gene": position.gene, "rsid": position.rsid, "build": build}
-            parts.append(
-                pl.DataFrame({ID: list(people), **calls}, schema_overrides=SCHEMA)
-                .with_columns(pl.lit(value).alias(name) for name, value in fixed.items())
-                .select(list(SCHEMA))
-            )
-    return pl.concat(parts)
+    near = _Near([calls_of(record) if isinstance(record, Record) else record for record in records])
+    found = [(p, calls.only(columns)) for p in positions if (calls := site_calls(near.of(p), p)) is not None]
+    _refuse_unsure_strands(found)
+    if seen is not None:
+        _count(found, seen)
+    return _table(found, build, people)
 
 
-def read_alleles(record: Record, position: Position) -> Reading | None:
-    """Read a record's alleles in the table's terms, None when the record says nothing about the position.
+class _Near:
+    """The records that may speak of a position, by chromosome and place."""
 
-    A reference base that differs from the table's is first taken as exchanged REF and ALT, then as the other
-    strand; where both are possible (A/T, C/G) it is refused.
+    def __init__(self, records: list[SampleCalls]) -> None:
+        self._by_chrom: dict[str, tuple[list[SampleCalls], np.ndarray, np.ndarray]] = {}
+        grouped: dict[str, list[SampleCalls]] = {}
+        for record in records:
+            grouped.setdefault(plain_chrom(record.chrom), []).append(record)
+        for chrom, here in grouped.items():
+            begin = np.array([record.pos for record in here])
+            end = np.array([max(record.end, record.pos + len(record.ref) - 1) for record in here])
+            self._by_chrom[chrom] = here, begin, end
+
+    def of(self, position: Position) -> list[SampleCalls]:
+        """Return the records that reach the position, or the places where it may be written instead."""
+        if position.chrom not in self._by_chrom:
+            return []
+        here, begin, end = self._by_chrom[position.chrom]
+        hit = (begin <= position.reach) & (end >= position.pos)
+        return [here[place] for place in np.flatnonzero(hit).tolist()]
+
+
+def _refuse_unsure_strands(found: list[tuple[Position, SiteCalls]]) -> None:
+    """Refuse A/T and C/G positions where the file's REF is neither of one strand nor the genome's reference.
+
+    A file of the other strand alone shows the complement of the reference there, and is refused as it is read. Where
+    REF and ALT are exchanged at other positions too, a REF that equals the table's says nothing about the strand.
     """
-    if _is_reference_block(record) and record.end > record.pos:
-        covers = record.pos <= position.pos and record.end >= position.pos + len(position.ref) - 1
-        return Reading((position.ref, *[None] * len(record.alts)), "called") if covers else None
-    if record.pos != position.pos:
-        return None
-    alleles = (record.ref, *record.alts)
-    if record.ref == position.ref:
-        return Reading(_known(alleles, position), "called")
-    if position.is_single_base and len(record.ref) == 1:
-        return _other_reference(alleles, position)
-    if record.ref.startswith(position.ref):
-        rest = record.ref[len(position.ref) :]
-        cut = tuple(a[: -len(rest)] if a.endswith(rest) and len(a) > len(rest) else None for a in alleles)
-        return Reading(_known(cut, position), "called") if any(a in position.alts for a in cut[1:]) else None
-    return None
+    kinds = {calls.kind for position, calls in found if position.confirmed}
+    if "flipped_exchanged" not in kinds and not {"flipped", "exchanged"} <= kinds:
+        return
+    for position, calls in found:
+        if position.ambiguous:
+            calls.kind = "ambiguous"
+            calls.first[calls.first >= 0] = UNKNOWN
+            calls.second[calls.second >= 0] = UNKNOWN
 
 
-def _known(alleles: Sequence[str | None], position: Position) -> tuple[str | None, ...]:
-    table = (position.ref, *position.alts)
-    return tuple(allele if allele in table else None for allele in alleles)
+def _count(found: list[tuple[Position, SiteCalls]], seen: Seen) -> None:
+    for _, calls in found:
+        seen.positions[calls.kind] += 1
+        states = np.bincount(calls.states(), minlength=len(STATES))
+        seen.calls.update(dict(zip(STATES, states.tolist(), strict=True)))
+        seen.calls["contradictory"] += int(calls.contradictory.sum())
 
 
-def _other_reference(alleles: tuple[str, ...], position: Position) -> Reading:
-    table = {position.ref, *position.alts}
-    bases = {allele for allele in alleles if allele in _COMPLEMENT}
-    if position.ambiguous:
-        return Reading((None,) * len(alleles), "strand_ambiguous")
-    if bases <= table:
-        return Reading(_known(alleles, position), "called")
-    turned = tuple(_COMPLEMENT.get(allele) for allele in alleles)
-    if {_COMPLEMENT[base] for base in bases} <= table:
-        return Reading(_known(turned, position), "strand_flipped")
-    return Reading(_known(alleles, position), "called")
+def _table(found: list[tuple[Position, SiteCalls]], build: Build, people: Sequence[str]) -> pl.DataFrame:
+    """Lay the calls out as rows; every text column is made of the numbers of its words."""
+    count = len(people)
+    if not found or not count:
+        return pl.DataFrame(schema=SCHEMA)
+    words = list(dict.fromkeys(allele for position, _ in found for allele in position.alleles))
+    number = {word: place for place, word in enumerate(words)}
+    states = [calls.states() for _, calls in found]
+    sides = [_bases(position, calls, state, number) for (position, calls), state in zip(found, states, strict=True)]
+    whole = np.arange(len(found)).repeat(count)
+    return pl.DataFrame(
+        {
+            ID: _spelt(np.tile(np.arange(count), len(found)), list(people)),
+            "gene": _spelt(whole, [position.gene for position, _ in found]),
+            "rsid": _spelt(whole, [position.rsid for position, _ in found]),
+            "build": _spelt(np.zeros(len(whole), np.uint8), [build]),
+            "call_state": _spelt(np.concatenate(states), list(STATES)),
+            "base_1": _spelt(np.concatenate([one for one, _ in sides]), words),
+            "base_2": _spelt(np.concatenate([two for _, two in sides]), words),
+            "phased": np.concatenate([calls.phased for _, calls in found]),
+            "phase_set": pl.concat([_phase_sets(calls, count) for _, calls in found]),
+        }
+    )
 
 
-def _best(here: list[tuple[Record, Reading]]) -> list[tuple[Record, Reading]]:
-    """Leave reference blocks out where a record of its own stands at the position; drop exact copies."""
-    own = [pair for pair in here if not _is_reference_block(pair[0])] or here[:1]
-    seen: dict[tuple[str, tuple[str, ...]], tuple[Record, Reading]] = {}
-    for record, reading in own:
-        seen.setdefault((record.ref, record.alts), (record, reading))
-    return list(seen.values())
+def _spelt(numbers: np.ndarray, words: list[str]) -> pl.Series:
+    """Turn numbers into their words, a negative one into null."""
+    known = list(dict.fromkeys(words))
+    places = pl.Series(numbers, dtype=pl.Int32)
+    if int(numbers.min()) < 0:
+        places = places.set(places < 0, None)
+    return pl.Series(words, dtype=pl.Enum(known)).gather(places)
 
 
-def _calls(here: list[tuple[Record, Reading]], columns: np.ndarray) -> dict[str, list]:
-    """States and bases of every person; rows of a split multi-allelic site are put together again."""
-    singles = [_single(record, reading, columns) for record, reading in here]
-    if len(singles) > 1:
-        rows = [_joined([{key: single[key][i] for key in single} for single in singles]) for i in range(len(columns))]
-        return {key: [row[key] for row in rows] for key in _CALL}
-    return {key: singles[0][key] for key in _CALL}
+def _bases(
+    position: Position, calls: SiteCalls, state: np.ndarray, number: dict[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both bases as numbers of words, negative where the state says that there is none."""
+    # NO_CALL, NO_COPY and UNKNOWN (-1 to -3) read the last places of the list.
+    word = np.array([*(number[allele] for allele in position.alleles), -1, -1, -1], dtype=np.int16)
+    usable = (state == CALLED) | (state == FLIPPED)
+    one, two = word[calls.first], word[calls.second]
+    known = np.where(one >= 0, one, two)
+    first = np.where(usable, one, np.where(state == HALF, known, np.int16(-1)))
+    return first, np.where(usable, two, np.int16(-1))
 
 
-def _is_none(bases: np.ndarray) -> np.ndarray:
-    return np.array([base is None for base in bases], dtype=bool)
-
-
-def _single(record: Record, reading: Reading, columns: np.ndarray) -> dict[str, list]:
-    first, second = record.first[columns], record.second[columns]
-    bases = np.array([*reading.bases, None, None], dtype=object)
-    # NO_COPY (-2) and NO_CALL (-1) read the two empty places at the end.
-    one, two = bases[first], bases[second]
-    missing = (first == NO_CALL).astype(int) + (second == NO_CALL)
-    unknown = _is_none(one) | (_is_none(two) & (second != NO_COPY))
-    state = np.where(unknown, "unknown_base", reading.state).astype(object)
-    if reading.state == "strand_ambiguous":
-        state[:] = "strand_ambiguous"
-    state[missing == 1] = "half_call"
-    state[missing == 2] = "no_call"
-    if record.filtered:
-        state[:] = "filtered"
-    good = np.isin(state.astype(str), _GOOD)
-    phased = record.phased[columns]
-    sets = record.phase_sets() if phased.any() else []
-    return {
-        "call_state": state.tolist(),
-        "base_1": [base if ok else None for base, ok in zip(one, good, strict=True)],
-        "base_2": [base if ok else None for base, ok in zip(two, good, strict=True)],
-        "phased": phased.tolist(),
-        "phase_set": [
-            sets[column] if sets and is_phased else None for column, is_phased in zip(columns, phased, strict=True)
-        ],
-        "_ref": [reading.bases[0]] * len(columns),
-    }
-
-
-def _joined(rows: list[dict]) -> dict:
-    """Put one person's rows of a split site together: REF wherever no row has another allele."""
-    open_state = next((row["call_state"] for row in rows if row["call_state"] not in _GOOD), None)
-    empty = {"base_1": None, "base_2": None, "phased": False, "phase_set": None}
-    if open_state is not None:
-        return {"call_state": open_state, **empty}
-    ref = rows[0]["_ref"]
-    slots = [[row[name] for row in rows if row[name] not in (ref, None)] for name in ("base_1", "base_2")]
-    phased = all(row["phased"] for row in rows)
-    if not phased:
-        others = slots[0] + slots[1]
-        slots = [others[:-1], others[-1:]]
-    if any(len(slot) > 1 for slot in slots):
-        return {"call_state": "no_call", **empty}
-    haploid = all(row["base_2"] is None for row in rows)
-    bases = [slot[0] if slot else ref for slot in slots]
-    return {
-        "call_state": rows[0]["call_state"],
-        "base_1": bases[0],
-        "base_2": None if haploid else bases[1],
-        "phased": phased,
-        "phase_set": rows[0]["phase_set"],
-    }
+def _phase_sets(calls: SiteCalls, count: int) -> pl.Series:
+    if calls.phase_sets is None:
+        return pl.repeat(None, count, dtype=pl.Categorical, eager=True)
+    return calls.phase_sets.set(~pl.Series(calls.phased), None)

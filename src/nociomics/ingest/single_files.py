@@ -9,9 +9,9 @@ import polars as pl
 from nociomics.errors import StudyError, TableError, did_you_mean
 from nociomics.ingest.diplotypes import read_diplotypes
 from nociomics.ingest.gathered_bases import GivenBuild
-from nociomics.ingest.genotype import read_genotype
 from nociomics.ingest.genotype_conversion import convert_genotypes, convert_or_say
 from nociomics.ingest.notes import HIDDEN, Notes
+from nociomics.ingest.pharmacogene_file import as_text, read_pharmacogene_file
 from nociomics.ingest.sources import open_source
 from nociomics.tables.finding import Finding
 from nociomics.tables.study import TableSource
@@ -31,9 +31,17 @@ def read_any_table(path: Path) -> tuple[pl.DataFrame | None, list[Finding]]:
 
 
 def read_pharmacogenes(
-    genotypes: Path | None, diplotypes: Path | None
+    genotypes: Path | None, diplotypes: Path | None, build: GivenBuild = "auto"
 ) -> tuple[pl.DataFrame | None, pl.DataFrame | None, list[str], list[Finding]]:
     """Read genotypes at the pharmacogene positions and star alleles called elsewhere; either is enough.
+
+    A person may stand in one of the two only; how many do is remarked. Outside calls that cannot be read are fatal,
+    all of them named by their lines.
+
+    Parameters
+    ----------
+    build : {"auto", "GRCh37", "GRCh38"}
+        Of the genotype file; ``auto`` is found out.
 
     Returns
     -------
@@ -41,17 +49,39 @@ def read_pharmacogenes(
         As in `PHARMACOGENE_GENOTYPES` and `DIPLOTYPES`; everybody in either file; what was remarked.
     """
     notes = Notes("genotype")
-    positions = outside = None
-    people: set[str] = set()
-    if genotypes is not None:
-        source = TableSource(path=genotypes.name, variants="none")
-        found = read_genotype([source], genotypes.parent, None, notes)
-        positions = found.bases
-        people |= set(found.dosages["patient_id"])
+    outside_notes = Notes("diplotypes")
+    found = None if genotypes is None else read_pharmacogene_file(genotypes, build, notes)
+    outside = None
     if diplotypes is not None:
-        outside = read_diplotypes([TableSource(path=diplotypes.name)], diplotypes.parent, None, notes)
-        people |= set() if outside is None else set(outside["patient_id"])
-    return positions, outside, sorted(people), notes.findings
+        source = TableSource(path=diplotypes.name)
+        outside = read_diplotypes([source], diplotypes.parent, None, outside_notes, require_readable=True)
+    samples = [] if found is None else found.samples
+    people = [] if outside is None else outside["patient_id"].unique().to_list()
+    if found is not None and outside is not None and diplotypes is not None and genotypes is not None:
+        _note_strangers(samples, people, diplotypes.name, genotypes.name, outside_notes)
+    findings = [*notes.findings, *outside_notes.findings]
+    return None if found is None else as_text(found.rows), outside, sorted({*samples, *people}), findings
+
+
+def _note_strangers(samples: list[str], people: list[str], table: str, file: str, notes: Notes) -> None:
+    """Say how many people have outside calls but no genotypes; when that is everybody, the ids are of two kinds."""
+    strangers = len(set(people) - set(samples))
+    if not strangers:
+        return
+    if strangers == len(people):
+        notes.fatal(
+            f"{table}: none of its {strangers} people is a sample of {file}. Ids are compared as they are written; "
+            "use the same names in both files, or run the two files apart.",
+            column="patient_id",
+            count=strangers,
+        )
+        return
+    notes.warning(
+        f"{table}: {strangers} of its {len(people)} people are no samples of {file}; they get their outside calls "
+        "alone.",
+        column="patient_id",
+        count=strangers,
+    )
 
 
 def convert_file(path: Path, folder: Path, build: str = "auto") -> list[Finding]:

@@ -12,7 +12,7 @@ import polars as pl
 from nociomics.ingest.content import UnreadableTable, read_bytes
 from nociomics.ingest.notes import HIDDEN, Notes
 from nociomics.ingest.sources import open_source
-from nociomics.knowledge.pharmacogene import load_positions
+from nociomics.knowledge.pharmacogene import load_misprinted_variants, load_positions
 from nociomics.tables.genotype_store import GenotypeStore
 from nociomics.tables.study import TableSource
 
@@ -116,7 +116,7 @@ def _of_model(known: pl.DataFrame, wanted: Sequence[str], source: TableSource, n
 
 def _of_list(known: pl.DataFrame, source: TableSource, root: Path, notes: Notes) -> pl.DataFrame:
     listed = _read_list(source, root, notes)
-    if listed is None:
+    if listed is None or _note_misprints(listed, source.variants, notes):
         return known.clear()
     keyed = known.with_columns(_chrom("chrom").alias("chrom"), _PLACE.alias("__place"))
     hits = [pl.DataFrame(schema={"row": pl.UInt32, "entry": pl.UInt32})]
@@ -134,6 +134,20 @@ def _of_list(known: pl.DataFrame, source: TableSource, root: Path, notes: Notes)
         what = f"variants of the list {source.variants} are not in the file."
         notes.warning(f"{source.path}: {absent} of {listed.height} {what}", count=absent)
     return known.filter(pl.col("row").is_in(rows["row"].unique().implode()))
+
+
+def _note_misprints(listed: pl.DataFrame, shown: str, notes: Notes) -> bool:
+    """Refuse numbers that are known as misprints: what they name is another variant than the one that is meant."""
+    if "name" not in listed.columns:
+        return False
+    wrong = load_misprinted_variants().join(listed, left_on="printed", right_on="name", how="semi")
+    for printed, meant, gene, known_as, where in wrong.select(
+        "printed", "meant", "gene", "known_as", "where"
+    ).iter_rows():
+        notes.fatal(
+            f"{shown}: asks for {printed}, which is a misprint ({where}): {gene} {known_as} is {meant}. Write {meant}."
+        )
+    return not wrong.is_empty()
 
 
 def _read_list(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:

@@ -21,9 +21,12 @@ _BROKEN_FLAG = "of the header declare an INFO flag with a Number other than 0"
 _REFERENCE = re.compile(rb"^[ACGTNacgtn]+$")
 _ALTERNATIVE = re.compile(rb"^([ACGTNacgtn*]+|<[^<>]+>|\.|.*[\[\]].*|\.[ACGTNacgtn]+|[ACGTNacgtn]+\.)$")
 _GT = re.compile(rb"^(\d+|\.)(?:([/|])(\d+|\.))?$")
+_MANY = re.compile(rb"(?:^|\t)(?:\d+|\.)(?:[/|](?:\d+|\.)){2,}(?=[:\t]|$)")
 _TAB, _COLON, _SLASH, _BAR, _DOT, _ZERO = (ord(mark) for mark in "\t:/|.0")
 _DIGITS_OF_POS = 18
 NO_CALL, NO_COPY = -1, -2
+STILL_LOOKED_FOR = frozenset([b"PS", b"GQ", b"RGQ", b"DP", b"MIN_DP", b"FT"])
+"""Keys of FORMAT that are read from the text of a record where they matter (`sample_calls`)."""
 
 
 @dataclass(slots=True)
@@ -214,8 +217,8 @@ def _record(text: bytes, line: int, reading: VcfReading) -> Record | None:
         second=second,
         phased=phased,
         format=fields[8] if count else b"",
-        # only phase sets are still looked for in the text; of many samples it is not kept in vain
-        samples=fields[9] if count and b"PS" in fields[8].split(b":") else b"",
+        # of many samples the text is not kept in vain
+        samples=fields[9] if count and not STILL_LOOKED_FOR.isdisjoint(fields[8].split(b":")) else b"",
     )
 
 
@@ -246,7 +249,9 @@ def _calls(
         return None
     calls = alleles(_moved_first(fields[9], keys.index(b"GT")), count)
     if calls is None:
-        raise _BadLine("have a genotype that is none")
+        many = _MANY.search(_moved_first(fields[9], keys.index(b"GT"))) is not None
+        what = "of three or more alleles, where people have one or two" if many else "that is none"
+        raise _BadLine(f"have a genotype {what}")
     first, second, _ = calls
     if max(int(first.max()), int(second.max())) > alternatives:
         raise _BadLine("have a genotype with an allele that ALT does not list")

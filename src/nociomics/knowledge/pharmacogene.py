@@ -27,6 +27,7 @@ INDETERMINATE = "Indeterminate"
 NO_ASSIGNMENT = "no CPIC assignment"
 """The phenotype of a pair with an allele that is defined but to which no function was assigned yet."""
 
+_FOLDER = files("nociomics.knowledge") / "pgx"
 _MISPRINTS = {"rs17999": "rs1799971"}
 _FLAGS = ("ref_flips_between_builds", "strand_ambiguous_snp", "indel", "ref_confirmed", "in_amp_tier1_position")
 _WHOLE = ("pos_grch38", "pos_grch37", "year", "caution", "priority")
@@ -39,7 +40,7 @@ class VariantNameError(NociomicsError):
 
 def _read(name: str) -> pl.DataFrame:
     """Read one shipped table: text, but for positions, years, flags (Y/N) and score limits."""
-    text = (files("nociomics.knowledge") / "pgx" / name).read_bytes()
+    text = (_FOLDER / name).read_bytes()
     frame = pl.read_csv(text, infer_schema=False)
     return frame.with_columns(
         *[pl.col(c).cast(pl.Int64) for c in _WHOLE if c in frame.columns],
@@ -122,6 +123,9 @@ def load_pain_variants() -> pl.DataFrame:
     DataFrame, one row per rsid
         ``counted_base`` is what is counted, whatever the file called reference.
         ``ref_confirmed`` is false where the reference base is not certain.
+        ``star_names``: what the counted base is called, old name first
+        (``*1F|*30``), null where it has no star name. ``evidence`` says what
+        the guidelines make of it.
     """
     return _read("pain_variants.csv")
 
@@ -173,6 +177,39 @@ def load_indication_rules() -> pl.DataFrame:
 
 
 @cache
+def table_versions() -> pl.DataFrame:
+    """Say how old each shipped table is and where its rows were read.
+
+    Returns
+    -------
+    DataFrame, one row per (table, version, source), sorted
+        ``table``: name of the file without ending; ``rows``: how many rows
+        have this version and source; ``version``: state of that source (a
+        month, a year or a release), null where the table states none.
+
+    Examples
+    --------
+    >>> table_versions().filter(table="allele_functions")["version"].to_list()
+    ['2024-08', '2025-11', '2025-11']
+    """
+    names = sorted(f.name.removesuffix(".csv") for f in _FOLDER.iterdir() if f.name.endswith(".csv"))
+    tables = [_stated(name) for name in names]
+    return (
+        pl.concat(tables)
+        .group_by("table", "version", "source")
+        .len("rows")
+        .sort("table", "version", "source")
+        .select("table", "rows", "version", "source")
+    )
+
+
+def _stated(name: str) -> pl.DataFrame:
+    frame = _read(f"{name}.csv")
+    version = pl.col("version") if "version" in frame.columns else pl.lit(None, dtype=pl.String)
+    return frame.select(table=pl.lit(name), version=version, source=pl.col("source"))
+
+
+@cache
 def load_positions() -> pl.DataFrame:
     """Load every position that a genotype file is searched for: `load_variants` and `load_pain_variants`.
 
@@ -214,3 +251,20 @@ def find_variant(name: str) -> dict[str, object]:
             f"{did_you_mean(name, positions['rsid'])} Use the number in variants.csv or pain_variants.csv."
         )
     return found.row(0, named=True)
+
+
+@cache
+def load_misprinted_variants() -> pl.DataFrame:
+    """Load numbers of variants that stand wrong in print.
+
+    Returns
+    -------
+    DataFrame, one row per printed number
+        ``printed``, ``meant`` (the number to ask for), ``gene``, ``known_as``, ``where`` it is printed.
+
+    Examples
+    --------
+    >>> load_misprinted_variants().filter(printed="rs17999")["meant"].item()
+    'rs1799971'
+    """
+    return _read("misprinted_variants.csv")

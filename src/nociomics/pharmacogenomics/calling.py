@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
-from itertools import groupby
-from operator import itemgetter
 
 import polars as pl
 
@@ -22,6 +20,7 @@ from nociomics.pharmacogenomics.gene_call import (
     USABLE_STATES,
     GeneCall,
     Position,
+    SingleVariant,
     call_genotype_gene,
     call_outside_result,
     call_star_gene,
@@ -54,11 +53,13 @@ CALL_SCHEMA: dict[str, pl.DataType] = {
     "phenotype_candidates": pl.String(),
     "phenotype_certain": pl.Boolean(),
     "genotypes": pl.String(),
+    "genotype_names": pl.String(),
     "flags": pl.String(),
     "table_version": pl.String(),
 }
 """Columns of the calls in their order."""
 
+_COLUMNS = ("patient_id", "rsid", "build", "call_state", "base_1", "base_2", "phased", "phase_set")
 _RESULT_SCHEMA = {name: kind for name, kind in CALL_SCHEMA.items() if name not in ("sample", "build", "table_version")}
 
 
@@ -103,25 +104,27 @@ def call_pharmacogenes(
         (all else null). Sets are joined by ``|``. Scores are text: ``1.25``,
         ``≥3.0`` (open upwards), ``n/a`` (none, or none for some candidate), null
         for a gene without scores. ``phased`` is null without heterozygous
-        positions. ``genotypes`` holds bases for genes without star alleles.
+        positions. ``genotypes`` holds bases for genes without star alleles,
+        ``genotype_names`` all star names of a base that is there and has some
+        (``rs762551:A=*1F,*30``).
         CYP2D6 from positions is flagged ``copy_number_unknown``.
 
     References
     ----------
     ``source`` columns of the tables in `knowledge/pgx/`.
     """
-    rows = _table_rows(genotypes, patients)
-    if absent_is_reference:
-        rows = _fill_reference(rows)
-    from_file, patterns = _call_patterns(rows)
+    parts = _rows_by_gene(genotypes, patients)
+    builds = _builds(parts)
+    found = [_call_gene(gene, rows, builds if absent_is_reference else None) for gene, rows in parts.items()]
     outside = _call_outside(diplotypes, patients)
+    from_file = pl.concat([outside.clear(), *[calls for calls, _ in found]])
     calls = pl.concat([from_file.join(outside, on=["patient_id", "gene"], how="anti"), outside])
-    result = _complete(calls, rows.group_by("patient_id").agg(build=pl.col("build").first()), patients)
+    result = _complete(calls, builds, patients)
     _log.info(
         "pharmacogenes: %d people, %d positions read, %d patterns matched, %d outside results; rows out: %s",
         len(patients),
-        rows.height,
-        patterns,
+        sum(rows.height for rows in parts.values()),
+        sum(patterns for _, patterns in found),
         outside.height,
         ", ".join(f"{n} {state}" for state, n in result["call_state"].value_counts(sort=True).rows()) or "none",
     )
@@ -146,35 +149,57 @@ def _complete(calls: pl.DataFrame, builds: pl.DataFrame, patients: list[str]) ->
     )
 
 
-def _table_rows(genotypes: pl.DataFrame | None, patients: list[str]) -> pl.DataFrame:
-    """Return the rows at table positions of the wanted people, in one order and with one way to write them."""
-    columns = ["patient_id", "rsid", "build", "call_state", "base_1", "base_2", "phased", "phase_set"]
+def _rows_by_gene(genotypes: pl.DataFrame | None, patients: list[str]) -> dict[str, pl.DataFrame]:
+    """Return the rows at table positions of the wanted people; a gene at a time, all of it as text would be large."""
+    genes = dict.fromkeys(load_positions()["gene"])
     if genotypes is None:
-        types = {name: pl.Boolean() if name == "phased" else pl.String() for name in columns}
-        genotypes = pl.DataFrame(schema=types)
+        columns = {name: pl.Boolean() if name == "phased" else pl.String() for name in _COLUMNS}
+        return dict.fromkeys(genes, pl.DataFrame(schema=columns))
+    wanted = genotypes.select(_COLUMNS).filter(pl.col("patient_id").cast(pl.String).is_in(patients))
+    return {gene: wanted.filter(pl.col("rsid").cast(pl.String).is_in(_rsids(gene))) for gene in genes}
+
+
+@cache
+def _rsids(gene: str) -> list[str]:
+    return load_positions().filter(pl.col("gene") == gene)["rsid"].to_list()
+
+
+def _builds(parts: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the build of everybody who has a row in any gene."""
+    people = [rows.select(pl.col("patient_id", "build").cast(pl.String)).unique() for rows in parts.values()]
+    return pl.concat(people).unique("patient_id")
+
+
+def _call_gene(gene: str, rows: pl.DataFrame, filled: pl.DataFrame | None) -> tuple[pl.DataFrame, int]:
+    """Call one gene of everybody; ``filled`` are the people whose absent positions are taken as reference."""
+    rows = _one_way_to_write(rows)
+    if filled is not None:
+        rows = _fill_reference(gene, rows, filled)
+    return _call_patterns(gene, rows)
+
+
+def _one_way_to_write(rows: pl.DataFrame) -> pl.DataFrame:
+    """Put the bases of unphased positions into one order, and name the phase block of the others."""
+    rows = rows.with_columns(pl.col(name).cast(pl.String) for name in _COLUMNS if name != "phased")
     heterozygous = (pl.col("base_1") != pl.col("base_2")) & pl.col("call_state").is_in(list(USABLE_STATES))
     free = heterozygous & ~pl.col("phased")
-    block = pl.when(heterozygous & pl.col("phased")).then(pl.col("phase_set").cast(pl.String).fill_null("all"))
-    return (
-        genotypes.select(columns)
-        .filter(pl.col("patient_id").is_in(patients))
-        .join(load_positions().select("rsid", "gene"), on="rsid")
-        .with_columns(
-            base_1=pl.when(free).then(pl.min_horizontal("base_1", "base_2")).otherwise("base_1"),
-            base_2=pl.when(free).then(pl.max_horizontal("base_1", "base_2")).otherwise("base_2"),
-            block=block,
-            filled=pl.lit(False),
-        )
-        .select("patient_id", "gene", "build", "rsid", "call_state", "base_1", "base_2", "block", "filled")
+    block = pl.when(heterozygous & pl.col("phased")).then(pl.col("phase_set").fill_null("all"))
+    return rows.select(
+        "patient_id",
+        "rsid",
+        "call_state",
+        base_1=pl.when(free).then(pl.min_horizontal("base_1", "base_2")).otherwise("base_1"),
+        base_2=pl.when(free).then(pl.max_horizontal("base_1", "base_2")).otherwise("base_2"),
+        block=block,
+        filled=pl.lit(False),
     )
 
 
-def _fill_reference(rows: pl.DataFrame) -> pl.DataFrame:
+def _fill_reference(gene: str, rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Add the positions that the file lacks, with the reference base of the person's own build."""
-    people = rows.group_by("patient_id").agg(build=pl.col("build").first())
     reference = pl.when(pl.col("build") == "GRCh37").then("ref_grch37").otherwise("ref_grch38")
     absent = (
-        people.join(load_positions().filter("ref_confirmed"), how="cross")
+        people.join(load_positions().filter("ref_confirmed", gene=gene), how="cross")
         .join(rows, on=["patient_id", "rsid"], how="anti")
         .with_columns(
             call_state=pl.lit("called"),
@@ -187,37 +212,39 @@ def _fill_reference(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, absent.select(rows.columns)])
 
 
-def _call_patterns(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+def _call_patterns(gene: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Call each distinct pattern of a gene once; people who share it share the result."""
-    fields = ["rsid", "call_state", "base_1", "base_2", "block", "filled"]
-    code = pl.concat_str([pl.col(f).cast(pl.String).fill_null(".") for f in fields], separator=" ")
-    coded = rows.select("patient_id", "gene", *fields, code=code)
-    people = coded.group_by("patient_id", "gene").agg(pattern=pl.col("code").sort().str.join(";"))
-    example = people.group_by("gene", "pattern").agg(pl.col("patient_id").min()).sort("gene", "pattern")
-    example = example.with_row_index("number")
-    members = example.join(coded, on=["patient_id", "gene"]).sort("number", "rsid")
-    calls = [
-        _call_positions(gene, [Position(*row[2:]) for row in group])
-        for (_, gene), group in groupby(members.select("number", "gene", *fields).iter_rows(), itemgetter(0, 1))
-    ]
-    results = pl.concat([example.select("gene", "pattern"), _frame(calls).drop("gene")], how="horizontal")
-    return people.join(results, on=["gene", "pattern"]).drop("pattern"), len(calls)
+    # Most people have the same bases at most positions: each distinct reading is made into an object once.
+    readings, which = _distinct_readings(rows.select("rsid", "call_state", "base_1", "base_2", "block", "filled"))
+    coded = rows.select("patient_id", reading=which).sort("patient_id", "reading")
+    people = coded.group_by("patient_id", maintain_order=True).agg(pl.col("reading"))
+    patterns = people.group_by("reading").agg(pl.col("patient_id").min()).sort("patient_id").select("reading")
+    calls = [_call_positions(gene, [readings[i] for i in numbers]) for numbers in patterns["reading"]]
+    results = pl.concat([patterns, _frame(calls)], how="horizontal")
+    return people.join(results, on="reading").select("patient_id", *_RESULT_SCHEMA), len(calls)
+
+
+def _distinct_readings(rows: pl.DataFrame) -> tuple[list[Position], pl.Series]:
+    """Return the distinct rows as positions, and for each row which of them it is."""
+    which = rows.select(pl.struct(pl.all()).rank("dense").cast(pl.Int64) - 1).to_series()
+    first = rows.with_columns(which.alias("which")).unique("which").sort("which").drop("which")
+    return [Position(*row) for row in first.iter_rows()], which
 
 
 def _call_positions(gene: str, positions: list[Position]) -> GeneCall:
     if gene in STAR_GENES:
         return call_star_gene(gene, positions)
-    return call_genotype_gene(gene, positions, _variant_bases(gene))
+    return call_genotype_gene(gene, positions, _single_variants(gene))
 
 
 @cache
-def _variant_bases(gene: str) -> dict[str, frozenset[str]]:
+def _single_variants(gene: str) -> dict[str, SingleVariant]:
     rows = load_pain_variants().filter(pl.col("gene") == gene).sort("rsid")
-    return {rsid: frozenset([ref, *alts.split(",")]) for rsid, ref, alts in _bases(rows)}
-
-
-def _bases(rows: pl.DataFrame) -> Iterator[tuple[str, str, str]]:
-    return rows.select("rsid", "ref_grch38", "alts_grch38").iter_rows()
+    columns = rows.select("rsid", "ref_grch38", "alts_grch38", "counted_base", "star_names")
+    return {
+        rsid: SingleVariant(frozenset([ref, *alts.split(",")]), counted, tuple(names.split("|")) if names else ())
+        for rsid, ref, alts, counted, names in columns.iter_rows()
+    }
 
 
 def _call_outside(diplotypes: pl.DataFrame | None, patients: list[str]) -> pl.DataFrame:
@@ -237,7 +264,7 @@ def _call_outside(diplotypes: pl.DataFrame | None, patients: list[str]) -> pl.Da
 
 
 def _frame(calls: Iterable[GeneCall]) -> pl.DataFrame:
-    rows = [dataclasses.asdict(call) for call in calls]
+    rows = [vars(call) for call in calls]
     return pl.DataFrame(rows, schema={f.name: _RESULT_SCHEMA[f.name] for f in dataclasses.fields(GeneCall)}).select(
         list(_RESULT_SCHEMA)
     )

@@ -22,6 +22,8 @@ from nociomics.pharmacogenomics.phenotype import scored_genes
 _log = logging.getLogger(__name__)
 
 _UNUSABLE = (INDETERMINATE, NO_ASSIGNMENT)
+_FILLED = "absent_is_reference:"
+"""Flag of a call that rests on positions which nobody read."""
 _CATALOGUE = ("feature", "modality", "group", "unit", "measured_at", "description", "kind")
 
 
@@ -36,7 +38,7 @@ class PharmacogeneFeature:
     gene : str
         Gene, the group it is shown with.
     unit : str
-        ``score``, ``count`` or ``0/1``.
+        ``score``, ``count``, ``share`` or ``0/1``.
     description : str
         For the catalogue.
     value : Expr
@@ -61,7 +63,9 @@ def pharmacogene_features(
 
     Nothing is filled in: a score needs all candidate pairs to agree on one exact
     number, a phenotype column needs one usable phenotype, a count needs both
-    bases. Features that nobody has are left out.
+    bases. A call that rests on positions taken as reference gives neither score
+    nor phenotype. What inhibitors do is no feature: a medication list may tell of
+    the time after treatment began. Features that nobody has are left out.
 
     Parameters
     ----------
@@ -77,7 +81,9 @@ def pharmacogene_features(
         ``patient_id`` and Float64 columns: ``<gene>_activity_score``,
         ``<gene>_<phenotype>`` 0/1 ("Likely" and "Possible" with the phenotype
         they name), ``<gene>_phenotype_certain`` 0/1 (1: one usable phenotype; null:
-        not tested), ``cyp2d6_copy_number_known`` 0/1 and base counts such as
+        not tested), ``<gene>_positions_missing``, the share of the gene's defining
+        positions that was not read (null: not tested, or called elsewhere),
+        ``cyp2d6_copy_number_known`` 0/1 and base counts such as
         ``comt_rs4680_a_count``.
     catalogue : DataFrame, one row per feature
         ``feature, modality, group, unit, measured_at, description, kind``.
@@ -119,10 +125,15 @@ def _call_features() -> list[PharmacogeneFeature]:
         if gene in scored_genes():
             features.append(_score_feature(gene))
         features += _phenotype_features(gene)
-        features.append(_certainty_feature(gene))
+        features += [_certainty_feature(gene), _missing_feature(gene)]
         if gene in COPY_NUMBER_GENES:
             features.append(_copy_number_feature(gene))
     return features
+
+
+def _read_alone() -> pl.Expr:
+    """Whether a call rests on positions that were read, and on none that was taken as reference."""
+    return ~pl.col("flags").fill_null("").str.contains(_FILLED, literal=True)
 
 
 def _score_feature(gene: str) -> PharmacogeneFeature:
@@ -133,7 +144,7 @@ def _score_feature(gene: str) -> PharmacogeneFeature:
         gene,
         "score",
         f"{gene} activity score (CPIC); null unless every fitting diplotype has the same exact score",
-        pl.when(exact).then(low).cast(pl.Float64, strict=False),
+        pl.when(exact & _read_alone()).then(low).cast(pl.Float64, strict=False),
     )
 
 
@@ -141,7 +152,7 @@ def _phenotype_features(gene: str) -> list[PharmacogeneFeature]:
     words = load_phenotype_rules().filter(pl.col("gene") == gene)["phenotype"].unique().sort()
     kinds = sorted({_plain(word) for word in words if word not in _UNUSABLE})
     phenotype = pl.col("phenotype").str.replace("^(Likely|Possible) ", "")
-    usable = phenotype.is_not_null() & ~phenotype.is_in(_UNUSABLE)
+    usable = phenotype.is_not_null() & ~phenotype.is_in(_UNUSABLE) & _read_alone()
     return [
         PharmacogeneFeature(
             f"{gene.lower()}_{_slug(kind)}",
@@ -169,7 +180,17 @@ def _certainty_feature(gene: str) -> PharmacogeneFeature:
         gene,
         "0/1",
         f"1 when {gene} has one usable phenotype, 0 when the test leaves it open, null when not tested",
-        pl.when(pl.col("call_state") != "not_tested").then(usable),
+        pl.when(pl.col("call_state") != "not_tested").then(usable & _read_alone()),
+    )
+
+
+def _missing_feature(gene: str) -> PharmacogeneFeature:
+    return PharmacogeneFeature(
+        f"{gene.lower()}_positions_missing",
+        gene,
+        "share",
+        f"share of the defining positions of {gene} that were not read; null when not tested or called elsewhere",
+        1 - pl.col("positions_called") / pl.col("positions_defining"),
     )
 
 

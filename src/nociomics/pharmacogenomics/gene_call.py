@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from nociomics.knowledge.pharmacogene import COPY_NUMBER_GENES, HLA_GENES
 from nociomics.pharmacogenomics.allele_panel import AllelePanel, Genotype, UnknownBaseError, allele_panel
@@ -33,7 +34,7 @@ class Position:
     block: str | None
     filled: bool = False
 
-    @property
+    @cached_property
     def genotype(self) -> Genotype | None:
         """The two bases, or None when the position says nothing certain (also a half or haploid call)."""
         if self.call_state not in USABLE_STATES or self.base_1 is None or self.base_2 is None:
@@ -67,6 +68,7 @@ class GeneCall:
     phenotype_candidates: str | None = None
     phenotype_certain: bool | None = None
     genotypes: str | None = None
+    genotype_names: str | None = None
     flags: str | None = None
 
 
@@ -212,7 +214,26 @@ def _score_order(score: ActivityScore) -> tuple[bool, float]:
     return score.at_least, score.value
 
 
-def call_genotype_gene(gene: str, positions: Sequence[Position], bases: Mapping[str, frozenset[str]]) -> GeneCall:
+@dataclass(frozen=True)
+class SingleVariant:
+    """What the table knows of one variant: its bases, and how the counted one is called where it has a star name.
+
+    Parameters
+    ----------
+    bases : frozenset of str
+        Every base that the table knows.
+    counted : str
+        The base that is counted.
+    names : tuple of str
+        Its star names, the older first: ``("*1F", "*30")``.
+    """
+
+    bases: frozenset[str]
+    counted: str
+    names: tuple[str, ...] = ()
+
+
+def call_genotype_gene(gene: str, positions: Sequence[Position], variants: Mapping[str, SingleVariant]) -> GeneCall:
     """Report a gene without guideline phenotype by the bases at its single variants.
 
     Parameters
@@ -221,26 +242,38 @@ def call_genotype_gene(gene: str, positions: Sequence[Position], bases: Mapping[
         Gene of `knowledge.pharmacogene.load_pain_variants`.
     positions : sequence of Position
         At most one per rsID.
-    bases : mapping of str to frozenset of str
-        The variants of this gene with the bases that the table knows.
+    variants : mapping of str to SingleVariant
+        The variants of this gene, by rsID.
 
     Returns
     -------
     GeneCall
-        ``genotypes`` as ``rs4680:A/G``, bases in alphabetical order.
+        ``genotypes`` as ``rs4680:A/G``, bases in alphabetical order;
+        ``genotype_names`` of the bases that are there and have a star name,
+        every name of it: ``rs762551:A=*1F,*30``.
     """
-    base = _position_columns(gene, positions, list(bases))
-    shown = []
+    base = _position_columns(gene, positions, list(variants))
+    shown, named = [], []
     for p in sorted(positions, key=lambda p: p.rsid):
+        variant = variants[p.rsid]
+        if p.call_state == "unknown_base":
+            base = _with_flags(base, f"unknown_base:{p.rsid}")
         if p.genotype is None:
             continue
-        if {p.genotype.base_1, p.genotype.base_2} <= bases[p.rsid]:
-            shown.append(f"{p.rsid}:{'/'.join(sorted((p.genotype.base_1, p.genotype.base_2)))}")
-        else:
+        bases = sorted((p.genotype.base_1, p.genotype.base_2))
+        if not variant.bases.issuperset(bases):
             base = _with_flags(base, f"unknown_base:{p.rsid}")
-    for p in positions:
-        base = _with_flags(base, f"unknown_base:{p.rsid}" if p.call_state == "unknown_base" else None)
-    return replace(base, call_state="called" if shown else "no_call", n_candidates=None, genotypes=joined(shown))
+            continue
+        shown.append(f"{p.rsid}:{'/'.join(bases)}")
+        if variant.names and variant.counted in bases:
+            named.append(f"{p.rsid}:{variant.counted}={','.join(variant.names)}")
+    return replace(
+        base,
+        call_state="called" if shown else "no_call",
+        n_candidates=None,
+        genotypes=joined(shown),
+        genotype_names=joined(named),
+    )
 
 
 def call_outside_result(gene: str, text: str) -> GeneCall | None:
