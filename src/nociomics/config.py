@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from nociomics.errors import StudyError, did_you_mean
-from nociomics.models.settings import BlockSettings, ResponseSettings, SplitSettings, StrataSettings
+from nociomics.models.settings import BlockSettings, ResamplingSettings, ResponseSettings, SplitSettings, StrataSettings
 from nociomics.tables.study import Strict, Study
 
 DATA_VARIABLE = "NOCIOMICS_DATA"
@@ -40,12 +40,13 @@ class Config(Study):
     folds: SplitSettings = Field(SplitSettings(), description="cross-validation")
     blocks: BlockSettings = Field(BlockSettings(), description="compression of wide modalities")
     response: ResponseSettings = Field(ResponseSettings(), description="response models")
+    resampling: ResamplingSettings = Field(ResamplingSettings(), description="permutations and the learning curve")
     strata: StrataSettings = Field(StrataSettings(), description="strata")
     profiles: ProfileSettings = Field(ProfileSettings(), description="patient pages")
     tracking: TrackingSettings = Field(TrackingSettings(), description="MLflow")
 
 
-SECTIONS = ("folds", "blocks", "response", "strata", "profiles", "tracking")
+SECTIONS = ("folds", "blocks", "response", "resampling", "strata", "profiles", "tracking")
 
 
 def load_config(path: Path) -> Config:
@@ -107,7 +108,7 @@ def check_config(values: dict[str, Any], where: str) -> Config:
     except ValidationError as error:
         lines = [_problem(entry) for entry in error.errors(include_url=False, include_input=False)]
         raise StudyError(f"{where}: {len(lines)} problems.\n" + "\n".join(f"  {line}" for line in lines)) from None
-    problems = list(_target_problems(config))
+    problems = [*_target_problems(config), *_indication_problems(config)]
     if problems:
         raise StudyError(f"{where}: {len(problems)} problems.\n" + "\n".join(f"  {line}" for line in problems))
     return config
@@ -133,6 +134,17 @@ def _target_problems(config: Config) -> Iterator[str]:
             yield "target.response: kind: continuous understands at_most only."
         elif target.kind in ("binary", "multiclass"):
             yield f"target.response: kind: {target.kind} already is a response; leave it out."
+
+
+def _indication_problems(config: Config) -> Iterator[str]:
+    if config.indication is None:
+        return
+    from nociomics.knowledge.pharmacogene import known_indications
+
+    known = known_indications()
+    if config.indication not in known:
+        near = did_you_mean(config.indication, known)
+        yield f'indication: "{config.indication}" is unknown.{near} Known: {", ".join(known)}; leave it out otherwise.'
 
 
 def _problem(entry: Any) -> str:

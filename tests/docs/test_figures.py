@@ -81,8 +81,9 @@ def test_the_rules_and_their_sources_are_those_of_snakemake(sources: Any, tmp_pa
         (study.parent / file).write_text("patient_id\n", encoding="utf-8")
     entries = tables | {"polygenic_scores": "{path: polygenic_scores.csv, name: demo}"}
     lines = [f"  {name}: {entry}" for name, entry in entries.items()]
-    target = "target: {kind: change, outcome: o, baseline: b, treatment: arm, groups: site}"
-    study.write_text("\n".join(["study: demo", "tables:", *lines, target]), encoding="utf-8")
+    target = "target: {kind: change, outcome: o, baseline: b, treatment: arm, groups: site, adverse_event: a}"
+    resampling = "resampling: {permutations: 1}"
+    study.write_text("\n".join(["study: demo", "tables:", *lines, target, resampling]), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(_ROOT / "Snakefile"), "--configfile", str(study)]
     told = subprocess.run(
         [*command, "--rulegraph", "mermaid-js"], capture_output=True, text=True, check=False, cwd=tmp_path

@@ -29,6 +29,7 @@ def test_by_hand():
         "mean_outcome": 3.5,
         "mean_fall": 3.0,
         "adverse_events": 1,
+        "adverse_known": 2,
     }
     assert table[1]["response_share_of_all"] == 0.0
     assert table[1]["adverse_events"] is None

@@ -7,6 +7,8 @@ from scipy import stats
 from nociomics.evaluate.corrected_interval import CORRECTED, corrected_interval, widened
 from nociomics.evaluate.estimate import estimate
 
+UNIT = (0.0, 1.0)
+
 
 def test_by_hand():
     # five folds of one repeat: variance times (1/5 + 1/4), t with 4 degrees of freedom
@@ -23,13 +25,18 @@ def test_folds_without_a_value_do_not_count_and_one_fold_has_no_interval():
 def test_an_interval_is_never_narrowed():
     narrow, wide = estimate(0.6, 50, "m", (0.59, 0.61)), estimate(0.6, 50, "m", (0.1, 0.99))
     values = np.array([0.5, 0.7, 0.55, 0.65, 0.6])
-    found = widened(narrow, values, 1)
+    found = widened(narrow, values, 1, UNIT)
     assert (found.lower, found.upper) == pytest.approx(corrected_interval(values, 5))
     assert found.method == f"m; {CORRECTED}" and found.value == 0.6
-    kept = widened(wide, values, 1)
+    kept = widened(wide, values, 1, UNIT)
     assert (kept.lower, kept.upper) == (0.1, 0.99)
 
 
 def test_what_has_no_interval_stays_without():
     none = estimate(float("nan"), 3, "m")
-    assert widened(none, np.array([0.5, 0.6]), 1) is none
+    assert widened(none, np.array([0.5, 0.6]), 1, UNIT) is none
+
+
+def test_it_does_not_reach_beyond_what_the_figure_can_be():
+    found = widened(estimate(0.9, 50, "m", (0.8, 0.95)), np.array([0.8, 1.0]), 1, UNIT)
+    assert found.upper == 1.0 and found.lower == 0.0

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from nociomics.evaluate.estimate import Estimate
-from nociomics.evaluate.gate import build_gate, explanation_verdict
+from nociomics.evaluate.gate import build_gate, closed_by_permutation, explanation_verdict
 from nociomics.evaluate.study_metrics import evaluate_study
 from tests.evaluate.cohorts import CHANGE, randomised_cohort
 
@@ -83,6 +83,52 @@ def test_an_observational_study_with_propensities_is_tested():
     assert "adjusted association" in result.metrics["policy_gain"]["method"]
 
 
+def observational(share_inside: float) -> dict:
+    """The gate of a cohort with strong differences, of whom this share has a fair chance of every arm."""
+    cohort = randomised_cohort(1, 1.0)
+    rows = cohort.target_rows.with_columns(assignment=pl.lit("observational"))
+    inside = pl.col("patient_id").rank("dense") <= share_inside * rows.height
+    fair = pl.when(inside).then(1 / 3).when(pl.col("treatment") == "cbt").then(0.01).otherwise(0.495)
+    propensity = cohort.out_of_fold.unique(["patient_id", "treatment"]).select(
+        "patient_id", "treatment", propensity=fair
+    )
+    return evaluate_study(cohort.out_of_fold, rows, CHANGE, propensity=propensity, resamples=50).gate
+
+
+def test_without_randomisation_an_open_gate_speaks_of_adjusted_association():
+    gate = observational(0.95)
+    assert gate["individual_recommendations"] is True
+    words = " ".join(gate["reasons"])
+    assert "adjusted association" in words
+    assert "380 of 400 people had a fair chance of every treatment" in words
+    assert "caus" not in words
+
+
+def test_without_randomisation_too_little_overlap_closes_the_gate():
+    gate = observational(0.6)
+    assert gate["heterogeneity"]["passed"] is True
+    assert gate["individual_recommendations"] is False
+    assert any("fewer than 80%" in reason for reason in gate["reasons"])
+
+
+def test_without_randomisation_the_gains_whole_interval_must_lie_above_zero():
+    found = [
+        evaluate_study(
+            cohort.out_of_fold,
+            cohort.target_rows.with_columns(assignment=pl.lit("observational")),
+            CHANGE,
+            propensity=cohort.out_of_fold.unique(["patient_id", "treatment"]).select(
+                "patient_id", "treatment", propensity=pl.lit(1 / 3)
+            ),
+            resamples=20,
+        )
+        for cohort in (randomised_cohort(seed, 0.35, people=300) for seed in range(8))
+    ]
+    unsure = [one for one in found if one.metrics["policy_gain"]["lower"] <= 0]
+    assert unsure
+    assert not any(one.gate["individual_recommendations"] for one in unsure)
+
+
 @pytest.mark.parametrize(
     ("metric", "lower", "chance", "shown"),
     [
@@ -99,3 +145,12 @@ def test_the_interval_must_lie_above_chance(metric, lower, chance, shown):
 
 def test_no_interval_no_explanation():
     assert explanation_verdict("auroc", Estimate(0.9, None, None, 12, "x"), 0.5)[0] is False
+
+
+def test_a_permutation_test_that_fails_closes_both_gates_and_one_that_was_not_run_changes_nothing():
+    gate = {"individual_explanations": True, "individual_recommendations": True, "reasons": ["better than chance"]}
+    assert closed_by_permutation(gate, None, 0) == closed_by_permutation(gate, 0.049, 200) == gate
+    assert closed_by_permutation(gate, 0.1, 9) == gate  # the smallest that 9 refits can give
+    shut = closed_by_permutation(gate, 0.05, 200)
+    assert not shut["individual_explanations"] and not shut["individual_recommendations"]
+    assert shut["reasons"][0] == "better than chance" and "shuffled outcomes" in shut["reasons"][1]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nociomics.evaluate.intervals import conformal_quantile, cross_fitted_coverage
+from nociomics.evaluate.intervals import cross_fitted_coverage
+from nociomics.models.intervals import conformal_quantile
 
 
 @pytest.mark.parametrize(("n", "level", "rank"), [(9, 0.9, 9), (19, 0.9, 18), (99, 0.9, 90), (100, 0.9, 91)])
@@ -46,6 +47,18 @@ def test_a_fold_never_sets_its_own_width():
     result = cross_fitted_coverage(y, np.zeros(40), fold)
     assert result.half_width[fold == 1].max() == 0
     assert result.covered[fold == 1].sum() == 0
+
+
+def test_a_treatment_is_judged_by_the_width_that_it_would_get():
+    rng = np.random.default_rng(2)
+    arm = np.tile(["quiet", "loud"], 300)
+    y = np.where(arm == "loud", 3.0, 1.0) * rng.normal(size=600)
+    fold = np.arange(600) // 2 % 5
+    result = cross_fitted_coverage(y, np.zeros(600), fold, group=arm.tolist())
+    for name in ("quiet", "loud"):
+        assert result.covered[arm == name].mean() == pytest.approx(0.9, abs=0.05)
+    one = cross_fitted_coverage(y, np.zeros(600), fold)
+    assert one.covered[arm == "loud"].mean() < 0.85 < result.covered[arm == "loud"].mean()
 
 
 def test_one_fold_alone_has_no_interval():

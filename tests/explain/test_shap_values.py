@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 import shap
 
-from nociomics.explain.shap_values import base_frame, check_additive, explain_people, shap_frame
+from nociomics.explain.shap_values import base_frame, check_additive, explain_people, linear_values, shap_frame
 from nociomics.export.background import background_people
+from nociomics.models.arm_learners import LinearArms
 from nociomics.models.feature_blocks import Encoded
 from nociomics.models.response import fit_response, predict_response
 from nociomics.tables.results import BASE_VALUES, SHAP_VALUES
@@ -38,26 +39,43 @@ def four_columns(kind: str) -> SmallStudy:
 @pytest.mark.parametrize("kind", ["change", "continuous"])
 def test_linear_and_forest_parts_are_those_of_shap(kind):
     study = small_study(kind)
-    model, background = fitted(study)
+    settings = QUICK.model_copy(update={"candidates": ["ridge", "forest", "boosted"]})
+    model = fit_response(study.training, study.target, BLOCKS, settings, QUICK.refits, seed=1)
+    background = background_people(model, study.features, study.rows, 20, 1)
     encoded = model.encode(study.features)
     width = encoded.values.shape[1]
-    shares = dict(zip([*model.linear_, "forest"], model.shares_, strict=True))
     people, others = (model.inputs_.transform(Encoded(v, encoded.columns)) for v in (encoded.values, background))
-    expected = np.zeros((len(people), 2, people.shape[1]))
-    for arm in range(2):
-        for learner, refits in model.linear_.items():
-            for one in refits:
+    learners = np.zeros((len(model.learners_), len(people), 2, people.shape[1]))
+    for place, one in enumerate(model.whole_):
+        for arm in range(2):
+            if isinstance(one, LinearArms):
                 linear = shap.LinearExplainer((one.coefficients[arm], one.intercepts[arm]), others)
-                expected[:, arm] += shares[learner] * linear.shap_values(people) / len(refits)
-        for forests in model.forests_:
-            trees = shap.TreeExplainer(forests[arm], background, feature_perturbation="interventional")
-            expected[:, arm, :width] += shares["forest"] * trees.shap_values(encoded.values) / len(model.forests_)
+                learners[place, :, arm] = linear.shap_values(people)
+            else:
+                trees = shap.TreeExplainer(one.trees[arm], background, feature_perturbation="interventional")
+                learners[place, :, arm, :width] = trees.shap_values(encoded.values)
+    means = learners.mean(axis=2, keepdims=True)
+    expected = np.tensordot(model.level_shares_, means, axes=1) + np.tensordot(
+        model.effect_shares_, learners - means, axes=1
+    )
     if kind == "change":
         place, slope = model.baseline_column(), model.line_[0]
         line = slope * np.nan_to_num(encoded.values[:, place] - model.line_[1])
         expected[:, :, place] += (line - (slope * np.nan_to_num(background[:, place] - model.line_[1])).mean())[:, None]
     found = explain_people(model, study.features, background, seed=1)
     np.testing.assert_allclose(found.values[:, :, 0], expected, atol=1e-6)
+
+
+def test_products_of_scores_are_explained_as_the_definition_says():
+    rng = np.random.default_rng(3)
+    people, others = rng.normal(size=(4, 5)), rng.normal(size=(7, 5))
+    products = rng.normal(size=(2, 3, 3))
+    function = LinearArms(
+        rng.normal(size=(2, 5)), rng.normal(size=2), rng.normal(size=(5, 3)), products + products.transpose(0, 2, 1)
+    )
+    found = linear_values(function, people, others)
+    for row in range(4):
+        np.testing.assert_allclose(found[row].T, exact_values(function.predict, people[row], others), atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["change", "continuous"])
@@ -70,7 +88,7 @@ def test_values_are_those_of_the_definition(kind):
     found = explain_people(model, study.features, background, seed=1)
 
     def predict(values: np.ndarray) -> np.ndarray:
-        return model.refit_expected(Encoded(values, encoded.columns)).mean(axis=0)
+        return model.expected(Encoded(values, encoded.columns))
 
     for row in (0, 9, 11, 40):
         exact = exact_values(predict, encoded.values[row], background)

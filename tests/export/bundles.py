@@ -7,6 +7,7 @@ from typing import Any
 
 from nociomics.export.background import background_people
 from nociomics.export.bundle import Bundle, load_bundle, write_bundle
+from nociomics.models.adverse import fit_adverse
 from nociomics.models.response import fit_response
 from nociomics.models.stratification import StratumModel
 from tests.models.small_study import BLOCKS, QUICK, STRATA, SmallStudy
@@ -39,6 +40,7 @@ def write_small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = O
         {"level": 0.9, "half_width": half},
         METRICS,
         background,
+        adverse=fit_adverse(study.training, study.target, BLOCKS, QUICK, QUICK.refits, 1)[0],
     )
     return folder / "model"
 

@@ -122,7 +122,7 @@ def test_a_folder_without_a_manifest_or_of_another_format_is_refused(copy, tmp_p
         load_bundle(tmp_path)
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     (copy / "manifest.json").write_text(json.dumps({**manifest, "format": "other/9"}), encoding="utf-8")
-    with pytest.raises(BundleError, match="reads nociomics-bundle/1 only"):
+    with pytest.raises(BundleError, match="reads nociomics-bundle/2 only"):
         load_bundle(copy)
 
 

@@ -136,3 +136,15 @@ def test_an_allele_that_is_weighed_twice_and_alleles_that_are_no_bases_are_count
     said = "\n".join(messages(notes, "warning"))
     for words in ("weigh an allele that stands above", "are no bases", "name no variant"):
         assert words in said
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\x0b"])
+@pytest.mark.parametrize("word", ["", "NA", "nA", "NaN", "Nr", ".", "nOnE"])
+def test_a_word_for_nothing_is_nothing_however_it_is_written(word, blank, tmp_path):
+    rows = ["rs1", f"{word}{blank}", f"{blank}{word}", "A", word, "0.5"], [f"{blank}rs2", "1", "200", "a", "G", "1"]
+    weights, notes = read(tmp_path, file_of(tmp_path, PLAIN, *rows))
+    assert weights.rows() == [
+        ("pain", "GRCh37", "rs1", None, None, "A", None, 0.5, None),
+        ("pain", "GRCh37", "rs2", "1", 200, "A", "G", 1.0, None),
+    ]
+    assert not messages(notes, "warning")

@@ -108,16 +108,16 @@ def batched(people: int = 40) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Batch b2 measures three times as wide, ten higher; b3 has five people only."""
     rng = np.random.default_rng(2)
     batch = np.array(["b1"] * 20 + ["b2"] * 15 + ["b3"] * 5)
-    level = rng.normal(size=(people, 2))
+    level = rng.normal(size=(people, 1))
     values = np.where(batch == "b2", 3.0, 1.0)[:, None] * level + np.where(batch == "b2", 10.0, 0.0)[:, None]
     features, catalogue = genes_study(values, within="batch")
     return features.with_columns(batch=pl.Series(batch)), catalogue
 
 
-def test_values_are_standardised_within_their_batch():
+def test_a_single_column_is_standardised_within_its_batch():
     features, catalogue = batched()
     encoded = FeatureBlocks(NARROW).fit(features, catalogue).transform(features)
-    assert [column.name for column in encoded.columns] == ["gene_00", "gene_01"]  # the batch itself is no column
+    assert [column.name for column in encoded.columns] == ["gene_00"]  # the batch itself is no column
     for rows in (slice(0, 20), slice(20, 35)):
         np.testing.assert_allclose(encoded.values[rows].mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(encoded.values[rows].std(axis=0), 1, rtol=1e-12)
@@ -128,8 +128,8 @@ def test_an_unknown_or_small_batch_takes_the_values_of_everybody(batch):
     features, catalogue = batched()
     blocks = FeatureBlocks(NARROW).fit(features, catalogue)
     person = features[:1].with_columns(batch=pl.lit(batch, dtype=pl.String))
-    pooled = features.select("gene_00", "gene_01").to_numpy()
-    expected = (person.select("gene_00", "gene_01").to_numpy() - pooled.mean(axis=0)) / pooled.std(axis=0)
+    pooled = features.select("gene_00").to_numpy()
+    expected = (person.select("gene_00").to_numpy() - pooled.mean(axis=0)) / pooled.std(axis=0)
     np.testing.assert_allclose(blocks.transform(person).values, expected, rtol=1e-12)
 
 
@@ -138,6 +138,56 @@ def test_people_of_a_cohort_without_the_batch_column_take_the_values_of_everybod
     blocks = FeatureBlocks(NARROW).fit(features, catalogue)
     unknown = features.with_columns(batch=pl.lit("unseen"))
     np.testing.assert_array_equal(blocks.transform(features.drop("batch")).values, blocks.transform(unknown).values)
+
+
+def shifted_batches(people: int = 90, genes: int = 30) -> tuple[pl.DataFrame, pl.DataFrame, np.ndarray]:
+    """Two batches of 40, one of 10 that is shifted by 5; with what would have been seen without batches."""
+    rng = np.random.default_rng(4)
+    batch = np.array(["b1"] * 40 + ["b2"] * 40 + ["b3"] * (people - 80))
+    clean = correlated(people, genes, seed=4)
+    shift = {name: rng.normal(0, 1, genes) for name in ("b1", "b2")} | {"b3": rng.normal(5, 1, genes)}
+    features, catalogue = genes_study(clean + np.array([shift[name] for name in batch]), within="batch")
+    return features.with_columns(batch=pl.Series(batch)), catalogue, clean
+
+
+def test_many_columns_have_their_batch_taken_out_by_combat():
+    features, catalogue, clean = shifted_batches()
+    blocks = FeatureBlocks(NARROW).fit(features, catalogue)
+    assert blocks.parts_[0].combat is not None
+    found = blocks.transform(features).values
+    alike = [np.corrcoef(found[:, gene], clean[:, gene])[0, 1] for gene in range(clean.shape[1])]
+    raw = features.select(pl.selectors.starts_with("gene")).to_numpy()
+    before = [np.corrcoef(raw[:, gene], clean[:, gene])[0, 1] for gene in range(clean.shape[1])]
+    assert np.median(alike) > 0.97 > 0.9 > np.median(before)
+
+
+def test_people_of_a_batch_that_was_never_seen_are_told():
+    features, catalogue, _ = shifted_batches()
+    blocks = FeatureBlocks(NARROW).fit(features, catalogue)
+    strange = features.with_columns(batch=pl.lit("unseen"))
+    assert blocks.unseen_batches(strange).all()
+    assert not blocks.unseen_batches(features).any()
+    unmeasured = strange.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in features.columns[1:-1])
+    assert not blocks.unseen_batches(unmeasured).any()  # there was nothing to bring to scale
+
+
+def test_a_whole_new_batch_can_be_brought_to_scale_without_its_outcomes():
+    features, catalogue, _ = shifted_batches()
+    known, new = features[:80], features[80:]
+    blocks = FeatureBlocks(NARROW).fit(known, catalogue)
+    further = blocks.with_batches_of(new)
+    assert not further.unseen_batches(new).any()
+    assert blocks.unseen_batches(new).all()  # the model itself did not change
+    np.testing.assert_array_equal(further.transform(known).values, blocks.transform(known).values)
+    left = [np.abs(one.transform(new).values.mean(axis=0)).mean() for one in (blocks, further)]
+    assert left[1] < 0.3 * left[0]
+
+
+def test_combat_survives_json_exactly():
+    features, catalogue, _ = shifted_batches()
+    blocks = FeatureBlocks(BlockSettings(raw_up_to=10)).fit(features, catalogue)
+    again = FeatureBlocks.from_dict(json.loads(json.dumps(blocks.to_dict(), allow_nan=False)))
+    np.testing.assert_array_equal(again.transform(features).values, blocks.transform(features).values)
 
 
 def categories(levels: list[str | None]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -116,6 +116,7 @@ def arms() -> pl.DataFrame:
             "mean_outcome": [4.52, 4.18, 4.49, 4.47],
             "mean_fall": [1.69, 2.12, 1.78, 1.77],
             "adverse_events": [27, 35, 48, 9],
+            "adverse_known": [143, 139, 136, 143],
         }
     )
 
@@ -290,7 +291,9 @@ def person(**changes: Any) -> PatientProfileData:
             "lower": [value - 2.6 for value in expected],
             "upper": [value + 2.6 for value in expected],
             "p_response": [0.38, 0.61, 0.41, 0.44],
+            "p_adverse": [0.22, 0.31, 0.36, 0.07],
             "status": "ok",
+            "caution": None,
         }
     )
     pairs = [(a, b) for i, a in enumerate(ARMS) for b in ARMS[i + 1 :]]
@@ -351,6 +354,7 @@ def person(**changes: Any) -> PatientProfileData:
         metrics=metrics(),
         target=TARGET,
         missing_modalities=["expression"],
+        arms=arms(),
         n_similar=41,
     )  # fmt: skip
     return dataclasses.replace(whole, **changes)

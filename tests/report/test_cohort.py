@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from nociomics.report.pages import CohortReportData, cohort_report
+from nociomics.report.performance import learning_table
 from tests.report import demo
 from tests.report.html_page import Page
 
@@ -23,7 +24,8 @@ def test_sections_come_in_the_order_of_the_questions_after_the_finding() -> None
 def test_the_page_opens_with_the_finding() -> None:
     page = _page(metrics=demo.metrics((0.51, 0.45, 0.57), 0.51), gate=demo.CLOSED)
     assert page.first_sentence() == (
-        "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57)."
+        "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57), "
+        "so no treatment is recommended to any one person, and no drivers of one person's prediction are shown."
     )
 
 
@@ -61,6 +63,38 @@ def test_the_gate_and_its_reasons_are_shown() -> None:
 def test_policies_are_set_side_by_side() -> None:
     text = _page().text("treatment")
     assert "the model's choice" in text and "CBT for everyone" in text and "1.81 (1.60 to 2.02)" in text
+
+
+def test_harm_stands_beside_benefit_with_its_own_figures_and_its_orders() -> None:
+    harm = {f"adverse_{name}": value for name, value in demo.metrics((0.66, 0.6, 0.72)).items() if name == "auroc"}
+    text = _page(metrics=demo.metrics() | harm).text("treatment")
+    assert "Chance of an adverse event" in text and "0.66 (0.60 to 0.72)" in text
+    assert "Benefit only" in text and "Harm first" in text
+    assert "CBT, then" in text  # the least harm
+    assert "0.66 (0.60 to 0.72)" not in _page(metrics=demo.metrics() | harm).text("performance")
+
+
+def test_too_few_adverse_events_are_said_once() -> None:
+    few = demo.measure(None, None, None, "not computed: too few to model: 4 events in 561 people")
+    page = _page(metrics=demo.metrics() | {f"adverse_{name}": few for name in ("auroc", "brier", "ici")})
+    assert page.text().count("too few to model: 4 events in 561 people") == 1
+
+
+def test_keeping_quiet_is_shown_by_share_of_people_answered() -> None:
+    rows = [
+        {"share": share, "n": round(561 * share), "value": 0.6 + 0.1 * (1 - share), "lower": 0.5, "upper": 0.8}
+        for share in (1.0, 0.5, 0.2)
+    ]
+    curves = demo.cohort().curves | {"abstention": {"prediction": rows, "choice": rows}}
+    page = _page(curves=curves)
+    for section in ("performance", "treatment"):
+        assert "the surest 20%" in page.text(section) and "everybody" in page.text(section)
+
+
+def test_a_subgroup_too_small_to_show_is_named_without_a_figure() -> None:
+    row = {"trait": "sex", "level": "X", "metric": "auroc", "n": None, "value": None, "lower": None, "upper": None}
+    curves = demo.cohort().curves | {"subgroups": [row | {"note": "too few to show", "accepted": None}]}
+    assert "too few to show" in _page(curves=curves).text("performance")
 
 
 def test_one_stratum_is_dimensions_not_types() -> None:
@@ -127,3 +161,16 @@ def test_a_study_without_treatments_renders_its_one_row() -> None:
     )
     text = _page(target=target, predictions=predictions, effects=None, arms=None).text("treatment")
     assert "everyone" in text and "2.00 (1.20 to 2.80)" in text
+
+
+def test_the_learning_curve_is_shown_from_few_to_all() -> None:
+    points = [
+        {"share": share, "metric": "auroc", "value": value, "lower": value - 0.1, "upper": value + 0.1, "n": 100}
+        for share, value in ((0.25, 0.55), (0.5, 0.6), (1.0, 0.65))
+    ]
+    table = learning_table({"learning": [*points, {"share": 0.75, "metric": "auroc", "value": None, "n": 3}]})
+    assert table is not None
+    assert [(row.label, row.text[:4]) for row in table.rows] == [
+        ("25% of them", "0.55"), ("50% of them", "0.60"), ("all of them", "0.65"),
+    ]  # fmt: skip
+    assert learning_table({}) is None and learning_table({"learning": points[:1]}) is None

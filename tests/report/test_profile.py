@@ -49,6 +49,34 @@ def test_a_closed_gate_names_one_treatment_for_all_and_shows_no_difference_for_t
     assert "estimate is best with" not in page.text()
 
 
+def test_a_closed_gate_without_a_best_arm_shows_no_difference_either() -> None:
+    page = _page(gate=demo.CLOSED | {"best_fixed": None})
+    assert "rather than" not in page.text()
+
+
+def test_behind_an_open_gate_harm_is_the_persons_own_and_each_weight_gives_its_order() -> None:
+    text = _page().text("expected")
+    assert "SNRI, then CBT, then tramadol, then NSAID" in text  # benefit only: .61 .44 .41 .38
+    assert "CBT, then SNRI, then NSAID, then tramadol" in text  # equal: .37 .30 .16 .05
+    assert "CBT, then NSAID, then SNRI, then tramadol" in text  # harm first: .07 .22 .31 .36
+    assert "Unwanted effects: in 31% of people like you." in _page().text("plain")
+
+
+def test_behind_a_closed_gate_harm_and_order_are_those_of_the_whole_group() -> None:
+    page = _page(gate=demo.CLOSED)
+    assert "the order is the same for everybody" in page.text("expected")
+    assert "36%" not in page.text("expected")  # the person's own chance of harm under tramadol
+    other = demo.person().predictions.with_columns(p_response=1 - pl.col("p_response"))
+    for text in (page, _page(gate=demo.CLOSED, predictions=other)):
+        assert "SNRI, then CBT, then NSAID, then tramadol" in text.text("expected")  # shares of the group
+    assert "Unwanted effects: in 25% of people in the study." in page.text("plain")
+
+
+def test_a_caution_stands_beside_the_numbers() -> None:
+    doubtful = demo.person().predictions.with_columns(caution=pl.lit("atypical: far from everyone"))
+    assert "Read with caution: atypical: far from everyone." in _page(predictions=doubtful).text("expected")
+
+
 def test_drivers_are_hidden_when_the_gate_for_explanations_is_closed() -> None:
     page = _page(gate=demo.OPEN | {"individual_explanations": False})
     assert "Drivers are not shown" in page.text("why")

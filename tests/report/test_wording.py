@@ -18,7 +18,10 @@ def _first(figures: dict[str, Any], gate: dict[str, Any] | None = OPEN, modaliti
 
 def test_nothing_found_is_the_first_sentence() -> None:
     said = _first(metrics((0.51, 0.45, 0.57), 0.51), CLOSED)
-    assert said == "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57)."
+    assert said == (
+        "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57), "
+        "so no treatment is recommended to any one person, and no drivers of one person's prediction are shown."
+    )
 
 
 def test_an_interval_that_starts_at_chance_found_nothing() -> None:
@@ -55,8 +58,27 @@ def test_no_better_than_the_treatment_alone_is_in_the_first_sentence() -> None:
 
 def test_a_closed_gate_is_in_the_first_sentence_and_names_one_treatment_for_all() -> None:
     first, second = finding(TARGET, metrics(), CLOSED, _OMICS)
-    assert "it cannot say which treatment suits whom" in first
+    assert "it cannot say which treatment suits whom, so no treatment is recommended to any one person" in first
     assert second == ("There is no evidence that patients differ in which treatment helps; recommended for all: SNRI.")
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [metrics((0.51, 0.45, 0.57), 0.51), metrics((0.42, 0.37, 0.47)), {"auroc": measure(0.7, None, None)}, {}],
+    ids=["nothing", "worse than chance", "no interval", "not measured"],
+)
+def test_whatever_closed_the_gate_the_first_sentence_says_that_nobody_gets_advice_or_drivers(figures) -> None:
+    said = _first(figures, CLOSED)
+    assert said.endswith(
+        "so no treatment is recommended to any one person, and no drivers of one person's prediction are shown."
+    )
+    assert "any one person" not in _first(figures, OPEN)
+    alone = TARGET.model_copy(update={"treatment": None})
+    assert finding(alone, figures, CLOSED, _OMICS)[0].endswith("so no drivers of one person's prediction are shown.")
+
+
+def test_figures_of_harm_that_lack_are_not_listed_one_by_one() -> None:
+    assert unmeasured({"adverse_auroc": measure(None, None, None, "not computed: too few to model")}) == []
 
 
 def test_an_open_gate_tells_the_gain() -> None:

@@ -47,11 +47,13 @@ def frames(draw: st.DrawFn, contract: Contract, least: int = 0) -> pl.DataFrame:
     """Frames that keep a contract; a column that may be absent sometimes is."""
     height = draw(st.integers(least, 6))
     columns = [column for column in contract.columns if column.required or draw(st.booleans())]
-    free = next((name for name in contract.key if TYPES[_column(contract, name).kind] == pl.String), None)
+    texts = [name for name in contract.key if TYPES[_column(contract, name).kind] == pl.String]
+    free = next(iter([*texts, *contract.key]), None)
     data = {}
     for column in columns:
-        # One column of text numbers the rows, so that the key never repeats.
-        values = [f"row {place}" for place in range(height)] if column.name == free else None
+        # One column, text where there is any, numbers the rows, so that the key never repeats.
+        numbered = [f"row {place}" for place in range(height)] if texts else list(range(height))
+        values = numbered if column.name == free else None
         drawn = values or draw(st.lists(cells(column), min_size=height, max_size=height))
         data[column.name] = pl.Series(column.name, drawn, TYPES[column.kind], strict=True)
     if contract.open and draw(st.booleans()):

@@ -65,12 +65,25 @@ def test_every_way_to_start_plans_the_same_jobs(study: Path, tmp_path: Path) -> 
     failed = {way: told.stderr + told.stdout for way, told in ways.items() if told.returncode}
     assert failed == {}
     counts = {way: job_counts(told.stdout + told.stderr) for way, told in ways.items()}
-    expected = {name: 1 for name in OWN_RULES} | {"compare_out_of_fold": 3, "hold_out_groups": 1, "all": 1}
+    # permutations are made when the study asks for them
+    once = {name: 1 for name in OWN_RULES if name != "permute_outcomes"}
+    expected = once | {"compare_out_of_fold": 3, "learn_from_fewer": 3, "hold_out_groups": 1, "all": 1}
     assert counts["from the root"] == expected | {"total": sum(expected.values())}
     assert [way for way, count in counts.items() if count != counts["from the root"]] == []
     said = "profiles/default for setting default command line arguments"
     assert [way for way, told in ways.items() if said not in told.stderr + told.stdout] == []
     assert not (elsewhere / "results").exists()
+
+
+def test_permutations_are_divided_into_jobs_that_count_from_the_real_outcomes(study: Path, tmp_path: Path) -> None:
+    text = study.read_text(encoding="utf-8").replace("data_root: .", f"data_root: {study.parent}")
+    asked = tmp_path / "asked.yaml"
+    asked.write_text(f"{text}\nresampling: {{permutations: 30, permutations_per_job: 25}}\n", encoding="utf-8")
+    told = command("snakemake", "-n", "--directory", tmp_path, "--configfile", asked, cwd=ROOT)
+    planned = told.stdout + told.stderr
+    assert told.returncode == 0, planned
+    assert job_counts(planned)["permute_outcomes"] == 2
+    assert "permutations/0.parquet" in planned and "permutations/25.parquet" in planned
 
 
 def test_without_a_study_the_message_says_how_to_get_one(tmp_path: Path) -> None:
@@ -114,7 +127,8 @@ def test_every_rule_has_its_parts_and_one_command(rule: str) -> None:
             part
         )
     # a rule that runs once per file has a log for each
-    name = f"{rule}/{{{{number}}}}" if "wildcards" in text or "{{number}}" in text else rule
+    varied = re.search(r"\{\{(\w+)\}\}", text[text.index("    output:") : text.index("    log:")])
+    name = f"{rule}/{{{{{varied[1]}}}}}" if varied else rule
     assert f'f"{{LOGS}}/{name}.log"' in text
     assert f'f"{{BENCHMARKS}}/{name}.tsv"' in text
     assert len(re.findall(r"^\s+nociomics ", text, re.MULTILINE)) == 1

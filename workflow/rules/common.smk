@@ -22,6 +22,7 @@ STORES = f"{RESULTS}/ingested/genotype"
 TABLES = STUDY.tables
 TARGET = STUDY.target
 HAS_GROUPS = TARGET is not None and TARGET.groups is not None
+HAS_ADVERSE = TARGET is not None and TARGET.adverse_event is not None
 HAS_TREATMENTS = TARGET is not None and TARGET.treatment is not None
 COMPARATORS = (
     ["treatment_only", "without_treatment", "clinical_only"]
@@ -141,6 +142,28 @@ def ingested_tables():
     return [ingested(table) for table in made]
 
 
+def permutation_parts():
+    """First permutation -> how many, of every job; number 0 is the outcomes as they are."""
+    wanted, at_once = (
+        STUDY.resampling.permutations,
+        STUDY.resampling.permutations_per_job,
+    )
+    last = wanted + 1 if wanted else 0
+    return {first: min(at_once, last - first) for first in range(0, last, at_once)}
+
+
+def permutation_results():
+    return [
+        f"{RESULTS}/response/permutations/{first}.parquet"
+        for first in permutation_parts()
+    ]
+
+
+def learning_results():
+    shares = STUDY.resampling.learning_shares
+    return [f"{RESULTS}/response/learning/{share:g}.parquet" for share in shares]
+
+
 def final_results():
     """What `rule all` asks for."""
     made = [
@@ -152,12 +175,14 @@ def final_results():
         made += [
             f"{RESULTS}/pgx/calls.parquet",
             f"{RESULTS}/pgx/recommendations.parquet",
+            f"{RESULTS}/pgx/cards",
         ]
     if TARGET is not None:
         made += [
             f"{RESULTS}/explanations/shap.parquet",
             f"{BUNDLE}/manifest.json",
             f"{RESULTS}/profiles",
+            f"{RESULTS}/evaluation/tripod.html",
         ]
         made += [f"{RESULTS}/tracking.json"] if STUDY.tracking.enabled else []
     return made

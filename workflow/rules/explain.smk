@@ -6,7 +6,7 @@ WRITES explanations/shap.parquet -> ShapValues, explanations/base.parquet -> Bas
 
 
 rule explain_predictions:
-    """Interventional Shapley values of the exported model, in outcome points, checked to add up."""
+    """Interventional Shapley values of the exported model, in outcome points, checked to add up; no rows behind a closed gate."""
     input:
         bundle=rules.export_bundle.output.manifest,
         features=rules.harmonise_features.output.features,
@@ -22,7 +22,13 @@ rule explain_predictions:
         folder=subpath(input.bundle, parent=True),
         seed=STUDY.seed,
         code=code_digest(
-            "errors.py", "tables", "models", "explain", "export", "cli/explain.py"
+            "errors.py",
+            "tables",
+            "models",
+            "evaluate",
+            "explain",
+            "export",
+            "cli/explain.py",
         ),
     shell:
         r"""

@@ -1,6 +1,6 @@
 """The bundle that services load, and the cohort's own predictions made with it.
 
-READS  response/model, response/out_of_fold.parquet, strata/model.json, evaluation/{metrics,gate}.json
+READS  response/model, response/propensity.json, response/out_of_fold.parquet, strata/model.json, evaluation/{metrics,gate}.json
 WRITES export/model/ (its manifest.json, written last, stands for the whole folder), response/predictions.parquet -> Predictions, response/effects.parquet -> Effects
 """
 
@@ -9,6 +9,7 @@ rule export_bundle:
     """Gather model, strata, gate, intervals, schema and golden rows into one folder with hashes."""
     input:
         model=rules.fit_response.output,
+        adverse=rules.predict_adverse_out_of_fold.output.model if HAS_ADVERSE else [],
         strata=rules.find_strata.output.model,
         out_of_fold=rules.predict_out_of_fold.output,
         target=rules.harmonise_features.output.target,
@@ -16,6 +17,7 @@ rule export_bundle:
         catalogue=rules.harmonise_features.output.catalogue,
         metrics=rules.evaluate_response.output.metrics,
         gate=rules.evaluate_response.output.gate,
+        propensity=rules.estimate_propensities.output.model,
     output:
         manifest=f"{RESULTS}/export/model/manifest.json",
     log:
@@ -24,6 +26,10 @@ rule export_bundle:
         f"{BENCHMARKS}/export_bundle.tsv"
     params:
         study=STUDY.study,
+        adverse=option(
+            "--adverse",
+            *([f"{RESULTS}/response/adverse_model"] if HAS_ADVERSE else []),
+        ),
         folder=subpath(output.manifest, parent=True),
         level=STUDY.response.level,
         background=STUDY.response.background_people,
@@ -36,13 +42,14 @@ rule export_bundle:
         nociomics export bundle \
             --study {params.study:q} \
             --model {input.model:q} \
-            --strata {input.strata:q} \
+            --strata {input.strata:q} {params.adverse} \
             --out-of-fold {input.out_of_fold:q} \
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
             --metrics {input.metrics:q} \
             --gate {input.gate:q} \
+            --propensity {input.propensity:q} \
             --level {params.level} \
             --background {params.background} \
             --seed {params.seed} \

@@ -53,6 +53,8 @@ rule harmonise_features:
             "tables",
             "pharmacogenomics",
             "harmonise",
+            "models/fitness.py",
+            "models/outcome_copies.py",
             "preparation.py",
             "cli/harmonise.py",
         ),

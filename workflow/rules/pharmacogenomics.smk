@@ -44,7 +44,9 @@ rule call_pharmacogenes:
                 else []
             ),
         ),
-        indication=option("--indication", *([STUDY.indication] if STUDY.indication else [])),
+        indication=option(
+            "--indication", *([STUDY.indication] if STUDY.indication else [])
+        ),
         code=code_digest(
             "errors.py",
             "knowledge",

@@ -1,7 +1,7 @@
 """Pages that people read without a network.
 
 READS  every result of the study
-WRITES report.html, profiles/<patient_id>.html
+WRITES report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
 """
 
 
@@ -65,6 +65,53 @@ rule report_cohort:
         """
 
 
+rule report_tripod:
+    """The TRIPOD+AI checklist, filled with what the run knows."""
+    input:
+        flow=rules.harmonise_features.output.flow,
+        catalogue=rules.harmonise_features.output.catalogue,
+        target=rules.harmonise_features.output.target,
+        findings=rules.report_quality.output.findings,
+        splits=rules.make_splits.output.splits,
+        metrics=rules.evaluate_response.output.metrics,
+        gate=rules.evaluate_response.output.gate,
+        curves=rules.evaluate_response.output.curves,
+        arms=rules.evaluate_response.output.arms,
+        model=rules.fit_response.output,
+    output:
+        report(
+            f"{RESULTS}/evaluation/tripod.html",
+            caption="../report/tripod.rst",
+            category="Cohort",
+            labels={"study": STUDY.study},
+        ),
+    log:
+        f"{LOGS}/report_tripod.log",
+    benchmark:
+        f"{BENCHMARKS}/report_tripod.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=subpath(output[0], ancestor=2),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "pharmacogenomics",
+            "models/settings.py",
+            "config.py",
+            "report",
+            "cli/checklist.py",
+        ),
+    shell:
+        r"""
+        nociomics checklist tripod \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
 rule report_profiles:
     """One page per patient."""
     input:
@@ -75,6 +122,7 @@ rule report_profiles:
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
         metrics=rules.evaluate_response.output.metrics,
         gate=rules.evaluate_response.output.gate,
+        arms=rules.evaluate_response.output.arms,
         predictions=rules.predict_cohort.output.predictions,
         effects=rules.predict_cohort.output.effects,
         shap=rules.explain_predictions.output.shap,
@@ -103,6 +151,41 @@ rule report_profiles:
         nociomics report profiles \
             --study {params.study:q} \
             --results {params.results:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+rule report_pgx_cards:
+    """One pharmacogenomic card per patient."""
+    input:
+        calls=f"{RESULTS}/pgx/calls.parquet",
+        recommendations=f"{RESULTS}/pgx/recommendations.parquet",
+    output:
+        directory(f"{RESULTS}/pgx/cards"),
+    log:
+        f"{LOGS}/report_pgx_cards.log",
+    benchmark:
+        f"{BENCHMARKS}/report_pgx_cards.tsv"
+    params:
+        study=STUDY.study,
+        people=option(
+            "--people",
+            *([STUDY.profiles.people] if STUDY.profiles.people is not None else []),
+        ),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "report",
+            "cli/report.py",
+        ),
+    shell:
+        r"""
+        nociomics report pgx-cards \
+            --calls {input.calls:q} \
+            --recommendations {input.recommendations:q} \
+            --study {params.study:q} {params.people} \
             --output {output:q} \
             &>{log:q}
         """

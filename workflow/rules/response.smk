@@ -2,7 +2,8 @@
 
 READS  harmonised/{features,feature_catalogue,target}.parquet, ingested/{dosages,expression}.parquet
 WRITES response/splits.parquet -> Splits, response/out_of_fold.parquet -> OutOfFold,
-       response/comparators/{variant}.parquet -> OutOfFold, response/model/
+       response/comparators/{variant}.parquet -> OutOfFold,
+       response/propensities.parquet -> Propensities, response/observation.parquet -> Observation, response/propensity.json, response/model/
 """
 
 
@@ -31,6 +32,7 @@ rule make_splits:
             else ""
         ),
         given=option("--given", *([DATA / STUDY.splits] if STUDY.splits else [])),
+        target=section("target"),
         settings=section("folds"),
         seed=STUDY.seed,
         code=code_digest("errors.py", "tables", "models", "cli/response.py"),
@@ -40,6 +42,7 @@ rule make_splits:
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
+            --target {params.target:q} \
             {params.dosages} {params.same_people} {params.given} \
             --settings {params.settings:q} \
             --seed {params.seed} \
@@ -113,6 +116,41 @@ use rule predict_out_of_fold as hold_out_groups with:
         f"{BENCHMARKS}/hold_out_groups.tsv"
     params:
         skip="--skip-unlearnable",
+
+
+rule estimate_propensities:
+    """Estimate who gets which treatment where nobody was randomised, and whose outcome is observed, out of fold."""
+    input:
+        target=rules.harmonise_features.output.target,
+        features=rules.harmonise_features.output.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        splits=rules.make_splits.output.splits,
+    output:
+        propensities=f"{RESULTS}/response/propensities.parquet",
+        observation=f"{RESULTS}/response/observation.parquet",
+        model=f"{RESULTS}/response/propensity.json",
+    log:
+        f"{LOGS}/estimate_propensities.log",
+    benchmark:
+        f"{BENCHMARKS}/estimate_propensities.tsv"
+    params:
+        target=section("target"),
+        blocks=section("blocks"),
+        code=code_digest("errors.py", "tables", "models", "cli/propensity.py"),
+    shell:
+        r"""
+        nociomics propensity estimate \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --splits {input.splits:q} \
+            --target {params.target:q} \
+            --blocks {params.blocks:q} \
+            --propensities {output.propensities:q} \
+            --observation {output.observation:q} \
+            --model {output.model:q} \
+            &>{log:q}
+        """
 
 
 rule fit_response:

@@ -44,8 +44,10 @@ rule log_run:
         results=subpath(output[0], parent=True),
         code=code_digest(
             "errors.py",
+            "knowledge",
             "tables",
             "models",
+            "evaluate",
             "export",
             "report",
             "config.py",

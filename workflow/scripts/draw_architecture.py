@@ -23,7 +23,7 @@ FIGURES = ROOT / "docs" / "figures"
 # Which stages share a card of the overview; every stage of the Snakefile must stand on one.
 _CARDS = {
     "Read and harmonise": ("ingest", "pharmacogenomics", "harmonise", "quality"),
-    "Learn and test": ("strata", "response", "evaluate"),
+    "Learn and test": ("strata", "response", "adverse", "resampling", "evaluate"),
     "Explain and hand over": ("export", "explain", "report", "track"),
 }
 _RULE_WIDTH = 264.0

@@ -49,6 +49,9 @@ _UNITS = {
     "target.response.at_most": "unit of the outcome",
     "at_most": "unit of the column",
     "at_least": "unit of the column",
+    "permutations": "refits",
+    "permutations_per_job": "refits",
+    "learning_shares": "share of the training part",
     "outer_folds": "folds",
     "inner_folds": "folds",
     "repeats": "repeats",
@@ -75,6 +78,7 @@ _UNITS = {
 
 # Meanings of keys and columns whose model or contract says nothing.
 _MEANINGS = {
+    "propensities.treatment": "a treatment of the study",
     "tables": "which tables there are, and how each is described",
     "at_least": "smallest value that is in",
     "at_most": "largest value that is in",
@@ -229,7 +233,11 @@ _PLACES = {
     "safety_items": "harmonised/safety_items.parquet",
     "splits": "response/splits.parquet",
     "duplicates": "response/duplicates.parquet",
-    "out_of_fold": "response/out_of_fold.parquet, response/comparators/*.parquet",
+    "out_of_fold": "response/out_of_fold.parquet, response/comparators/*.parquet, response/learning/*.parquet, "
+    "response/adverse_out_of_fold.parquet",
+    "propensities": "response/propensities.parquet",
+    "observation": "response/observation.parquet",
+    "permutations": "response/permutations/*.parquet",
     "predictions": "response/predictions.parquet",
     "effects": "response/effects.parquet",
     "assignments": "strata/assignments.parquet",

@@ -8,7 +8,9 @@ import typer
 
 from nociomics import __version__
 from nociomics.cli import (
+    adverse,
     biomarkers,
+    checklist,
     config,
     evaluate,
     explain,
@@ -20,8 +22,10 @@ from nociomics.cli import (
     interchange,
     pharmacogenes,
     predict,
+    propensity,
     quality,
     report,
+    resampling,
     response,
     run,
     simulate,
@@ -67,6 +71,7 @@ for command in (
 ):
     app.command()(command)
 
+
 app.add_typer(interchange.app, name="interchange", help="Harmonised cohorts as MuData, AnnData or tidy tables.")
 
 for name, stage, meaning in (
@@ -76,10 +81,14 @@ for name, stage, meaning in (
     ("quality", quality.app, "Figures on how good the data are."),
     ("strata", strata.app, "Find patient strata."),
     ("response", response.app, "Predict response to treatment."),
+    ("propensity", propensity.app, "Model who got which treatment, and whose outcome was seen."),
+    ("adverse", adverse.app, "Predict harm of treatment, beside benefit."),
+    ("resampling", resampling.app, "Repeat the pipeline to learn what its figures are worth."),
     ("evaluate", evaluate.app, "Measure predictions."),
     ("export", export.app, "Write and use the bundle."),
     ("explain", explain.app, "Explain predictions."),
     ("report", report.app, "Write the pages."),
+    ("checklist", checklist.app, "What a publication of the model must tell."),
     ("track", track.app, "Tell MLflow."),
 ):
     app.add_typer(stage, name=name, help=f"Stage of the workflow: {meaning}")

@@ -26,7 +26,10 @@ def predictions(
     shap: Annotated[Path, typer.Option(help="Shapley values to write")],
     base: Annotated[Path, typer.Option(help="base values to write")],
 ) -> None:
-    """Write interventional Shapley values of the bundle's model in outcome points; they must add up."""
+    """Write interventional Shapley values of the bundle's model in outcome points; they must add up.
+
+    While the gate for individual explanations is closed, nobody's values are written: the table has no rows.
+    """
     import logging
 
     import polars as pl
@@ -41,10 +44,16 @@ def predictions(
     answered = read_table(predictions, PREDICTIONS)
     fine = answered.filter(pl.col("status") == "ok")["patient_id"].unique()
     people = read_table(features, FEATURES).filter(pl.col("patient_id").is_in(fine.to_list()))
+    allowed = bool(loaded.gate["individual_explanations"])
+    if not allowed:
+        people = people.head(1)  # base values describe no one, and come with any explanation
     explanation = explain_people(loaded.model, people, loaded.background, seed)
     values = shap_frame(explanation, people, loaded.model.arms_)
     bases = base_frame(explanation, loaded.model.arms_)
     gap = check_additive(values, bases, answered)
-    write_table(values, SHAP_VALUES, shap)
+    write_table(values if allowed else values.clear(), SHAP_VALUES, shap)
     write_table(bases, BASE_VALUES, base)
-    logging.getLogger(__name__).info("explained %d people; largest additivity gap %.1e", people.height, gap)
+    if allowed:
+        logging.getLogger(__name__).info("explained %d people; largest additivity gap %.1e", people.height, gap)
+    else:
+        logging.getLogger(__name__).info("0 people explained: the gate for individual explanations is closed")

@@ -32,11 +32,14 @@ def bundle(
     output: Output,
     level: Annotated[float, typer.Option(help="level of the intervals")] = 0.9,
     background: Annotated[int, typer.Option(help="training people stored for explanations")] = 100,
+    adverse: Annotated[Path | None, typer.Option(help="response/adverse_model")] = None,
+    propensity: Annotated[Path | None, typer.Option(help="response/propensity.json")] = None,
 ) -> None:
     """Gather model, strata, gate, intervals, schema and golden rows into one folder with hashes."""
-    from nociomics.evaluate.intervals import conformal_half_width
     from nociomics.export.background import background_people
     from nociomics.export.bundle import write_bundle
+    from nociomics.models.intervals import outcome_widths
+    from nociomics.models.propensity import load_propensity
     from nociomics.models.response import load_response
     from nociomics.models.stratification import StratumModel
     from nociomics.tables.files import read_json, read_table
@@ -45,7 +48,9 @@ def bundle(
 
     people, rows = read_table(features, FEATURES), read_table(target_rows, TARGET_ROWS)
     fitted = load_response(read_json(model / "model.json"), model)
-    half = conformal_half_width(read_table(out_of_fold, OUT_OF_FOLD), rows, level) if fitted.kind == "value" else None
+    # a probability's interval tells its spread over refits: no outcome of 0 or 1 lies in an interval of outcomes
+    widths = outcome_widths(read_table(out_of_fold, OUT_OF_FOLD), rows, level) if fitted.kind == "value" else None
+    harm = None if adverse is None or not (adverse / "model.json").is_file() else adverse
     write_bundle(
         output,
         study,
@@ -54,9 +59,11 @@ def bundle(
         read_table(catalogue, FEATURE_CATALOGUE),
         people,
         read_json(gate),
-        {"level": level, "half_width": half},
+        {"level": level, "half_width": None} if widths is None else widths.to_dict(),
         read_json(metrics),
         background_people(fitted, people, rows, background, seed),
+        adverse=None if harm is None else load_response(read_json(harm / "model.json"), harm),
+        propensity=None if propensity is None else load_propensity(read_json(propensity)),
     )
 
 

@@ -11,6 +11,7 @@ import typer
 from nociomics.errors import StudyError
 
 if TYPE_CHECKING:
+    from nociomics.models.value_model import Training
     from nociomics.tables.study import Strict, Study
 
 Features = Annotated[Path, typer.Option("--features", help="harmonised/features.parquet")]
@@ -51,6 +52,19 @@ def whole_study(text: str) -> Any:
     from nociomics.config import check_config
 
     return check_config(json.loads(text), "the study given")
+
+
+def read_training(target_rows: Path, features: Path, catalogue: Path) -> Training:
+    """Read the people that a model learns from; inner folds come from the splits."""
+    import numpy as np
+
+    from nociomics.models.value_model import Training
+    from nociomics.tables.files import read_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
+
+    rows = read_table(target_rows, TARGET_ROWS)
+    people = read_table(features, FEATURES)
+    return Training(people, read_table(catalogue, FEATURE_CATALOGUE), rows, np.zeros(rows.height, dtype=int))
 
 
 def _first(error: Any) -> str:

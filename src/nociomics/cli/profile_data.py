@@ -21,13 +21,14 @@ def profile_pages(config: Any, results: Path) -> Iterator[tuple[str, str]]:
     from nociomics.report.pages import PatientProfileData, patient_profile
     from nociomics.tables.files import read_json, read_table
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES
-    from nociomics.tables.results import BASE_VALUES
+    from nociomics.tables.results import ARMS, BASE_VALUES
 
     features = read_table(results / "harmonised" / "features.parquet", FEATURES)
     catalogue = read_table(results / "harmonised" / "feature_catalogue.parquet", FEATURE_CATALOGUE)
     gate = read_json(results / "evaluation" / "gate.json")
     metrics = read_json(results / "evaluation" / "metrics.json")
     base = read_table(results / "explanations" / "base.parquet", BASE_VALUES)
+    arms = read_table(results / "evaluation" / "arms.parquet", ARMS)
     rows = _rows_by_patient(results)
     percentiles = _percentiles(features, catalogue)
     wanted = sorted(features["patient_id"].to_list())[: config.profiles.people]
@@ -52,6 +53,7 @@ def profile_pages(config: Any, results: Path) -> Iterator[tuple[str, str]]:
             metrics=metrics,
             target=config.target,
             safety=rows["safety"].get(patient),
+            arms=arms,
             missing_modalities=_missing_modalities(own, catalogue),
         )
         yield page_name(patient), patient_profile(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,11 +17,9 @@ from nociomics.cli.options import (
     Splits,
     TargetJson,
     TargetRows,
+    read_training,
     section,
 )
-
-if TYPE_CHECKING:
-    from nociomics.models.value_model import Training
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,6 +34,7 @@ def splits(
     target_rows: TargetRows,
     features: Features,
     catalogue: Catalogue,
+    target: TargetJson,
     settings: SettingsJson,
     seed: Seed,
     splits: Splits,
@@ -45,7 +44,13 @@ def splits(
     same_people: Annotated[Path | None, typer.Option(help="quality/genotypes/same_people.parquet")] = None,
     given: Annotated[Path | None, typer.Option(help="folds fixed by the study")] = None,
 ) -> None:
-    """Divide people into folds once, with near-duplicate people kept together."""
+    """Divide people into folds once, with near-duplicate people kept together; refuse what nothing can be learned from.
+
+    All reasons are named at once.
+    """
+    import logging
+
+    from nociomics.models.fitness import fitness_findings, require_fit
     from nociomics.models.settings import SplitSettings
     from nociomics.models.study_splits import given_splits, study_splits
     from nociomics.models.study_splits import group_splits as leave_one_group_out
@@ -54,12 +59,19 @@ def splits(
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
     from nociomics.tables.ingested import DOSAGES
     from nociomics.tables.results import DUPLICATES, SPLITS
+    from nociomics.tables.study import Target
 
     rows = read_table(target_rows, TARGET_ROWS)
+    people, known = read_table(features, FEATURES), read_table(catalogue, FEATURE_CATALOGUE)
+    found = fitness_findings(rows, people, known, section(target, Target))
+    for finding in found:
+        if finding.severity == "warning":
+            logging.getLogger(__name__).warning("%s: %s", finding.table, finding.message)
+    require_fit(found)
     folds, pairs = study_splits(
         rows,
-        read_table(features, FEATURES),
-        read_table(catalogue, FEATURE_CATALOGUE),
+        people,
+        known,
         read_table(dosages, DOSAGES) if dosages is not None else None,
         section(settings, SplitSettings),
         seed,
@@ -99,7 +111,7 @@ def cross_validate(
 
     folds = read_table(splits, SPLITS)
     predicted = out_of_fold(
-        _training(target_rows, features, catalogue),
+        read_training(target_rows, features, catalogue),
         folds,
         section(target, Target),
         section(blocks, BlockSettings),
@@ -134,7 +146,7 @@ def fit(
     from nociomics.tables.results import SPLITS
     from nociomics.tables.study import Target
 
-    study = _training(target_rows, features, catalogue)
+    study = read_training(target_rows, features, catalogue)
     folds = read_table(splits, SPLITS).filter(pl.col("repeat") == pl.col("repeat").min())
     inner = study.rows.select("patient_id").join(folds, on="patient_id", how="left", maintain_order="left")
     training = Training(study.features, study.catalogue, study.rows, inner["inner_fold"].to_numpy())
@@ -142,15 +154,3 @@ def fit(
     model = fit_response(training, section(target, Target), section(blocks, BlockSettings), chosen, chosen.refits, seed)
     output.mkdir(parents=True, exist_ok=True)
     write_json(model.save(output), output / "model.json")
-
-
-def _training(target_rows: Path, features: Path, catalogue: Path) -> Training:
-    import numpy as np
-
-    from nociomics.models.value_model import Training
-    from nociomics.tables.files import read_table
-    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES, TARGET_ROWS
-
-    rows = read_table(target_rows, TARGET_ROWS)
-    people = read_table(features, FEATURES)
-    return Training(people, read_table(catalogue, FEATURE_CATALOGUE), rows, np.zeros(rows.height, dtype=int))

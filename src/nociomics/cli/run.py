@@ -48,7 +48,9 @@ def check(study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="the 
         _tell(read.findings)
         require_sound(read.findings)
         # what only harmonising finds, such as a baseline that no table has
-        _tell(prepare_read(read, asked, folder, Path(stores)).findings)
+        prepared = prepare_read(read, asked, folder, Path(stores))
+        _tell(prepared.findings)
+        require_sound(prepared.findings)
     people = read.patients.height if read.patients is not None else 0
     typer.echo(f"{study}: no problem would stop a run ({people} {'patient' if people == 1 else 'patients'}).")
 

@@ -17,10 +17,10 @@ def arm_table(target_rows: pl.DataFrame) -> pl.DataFrame:
     -------
     DataFrame, one row per treatment, sorted by name; one row (treatment null) in a study without treatments
         ``treatment, people, with_outcome, responders, response_share_of_all, response_share_of_observed,
-        mean_baseline, mean_outcome, mean_fall, adverse_events``. ``response_share_of_all`` counts people
-        without an outcome as not responding; ``mean_fall`` is over people with both baseline and outcome, the
-        other means over all who have the value; ``responders`` and both shares are null when the study has no
-        response rule, ``adverse_events`` when none were recorded.
+        mean_baseline, mean_outcome, mean_fall, adverse_events, adverse_known`` (people of whom an event, or none, is
+        recorded). ``response_share_of_all`` counts people without an outcome as not responding; ``mean_fall`` is over
+        people with both baseline and outcome, the other means over all who have the value; ``responders`` and both
+        shares are null when the study has no response rule, ``adverse_events`` when none were recorded.
     """
     numbers = ("baseline", "outcome", "responded", "adverse_event")
     target_rows = target_rows.with_columns(pl.col(numbers).cast(pl.Float64))
@@ -39,6 +39,7 @@ def arm_table(target_rows: pl.DataFrame) -> pl.DataFrame:
             mean_outcome=pl.col("outcome").mean(),
             mean_fall=(pl.col("baseline") - pl.col("outcome")).mean(),
             adverse_events=pl.when(has_events).then(event.sum().cast(pl.Int64)),
+            adverse_known=event.count().cast(pl.Int64),
         )
         .sort("treatment", nulls_last=True)
         .with_columns(pl.col("people", "with_outcome").cast(pl.Int64))

@@ -8,6 +8,7 @@ from nociomics.evaluate.bootstrap import difference
 from nociomics.evaluate.corrected_interval import widened
 from nociomics.evaluate.estimate import Estimate, not_computed
 from nociomics.evaluate.metric_sets import (
+    BOUNDS,
     Sampling,
     by_resampling,
     headline,
@@ -53,8 +54,9 @@ def comparator_metrics(
         gain = by_resampling(
             rows, difference(ours, theirs), f"model minus {name}, paired over people", _UNDEFINED, sampling
         )
+        reach = BOUNDS[metric][1] - BOUNDS[metric][0]
         folds = [per_fold(rows, headline_figure(metric, rows, half)) for half in (first, second)]
-        found[f"{metric}_gain_over_{name}"] = widened(gain, folds[0] - folds[1], rows.repeats)
+        found[f"{metric}_gain_over_{name}"] = widened(gain, folds[0] - folds[1], rows.repeats, (-reach, reach))
     return found
 
 

@@ -37,9 +37,22 @@ def corrected_interval(per_fold: FloatArray, folds_per_repeat: float) -> tuple[f
     return float(known.mean()) - reach, float(known.mean()) + reach
 
 
-def widened(found: Estimate, per_fold: FloatArray, repeats: int) -> Estimate:
+def widened(found: Estimate, per_fold: FloatArray, repeats: int, bounds: tuple[float, float]) -> Estimate:
     """Widen a figure's interval to the corrected one wherever that reaches further.
 
+    Parameters
+    ----------
+    found : Estimate
+        With the interval over people.
+    per_fold : array of float, shape (folds over all repeats,)
+        The figure in each outer fold.
+    repeats : int
+        How often everybody was divided.
+    bounds : tuple of float
+        Smallest and largest value that the figure can have: an interval says nothing beyond.
+
+    Notes
+    -----
     Resampling people leaves the models as they are. Where these are nearly constant, as they should be when there
     is nothing to learn, that interval is far too narrow.
     """
@@ -48,5 +61,5 @@ def widened(found: Estimate, per_fold: FloatArray, repeats: int) -> Estimate:
     lower, upper = corrected_interval(per_fold, per_fold.size / max(repeats, 1))
     if not (np.isfinite(lower) and np.isfinite(upper)):
         return found
-    interval = (min(found.lower, lower), max(found.upper, upper))
+    interval = (max(min(found.lower, lower), bounds[0]), min(max(found.upper, upper), bounds[1]))
     return estimate(found.value, found.n, f"{found.method}; {CORRECTED}", interval)

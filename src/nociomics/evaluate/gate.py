@@ -12,6 +12,8 @@ from nociomics.evaluate.panel import Panel, Scores
 from nociomics.evaluate.policy import best_fixed_arm
 from nociomics.evaluate.policy_metrics import PolicyResult
 
+LEAST_OVERLAP = 0.8
+_LEAST_GAIN = 1e-6  # what rounding leaves where the model chooses the same for everybody is no gain
 _NAMES = {"auroc": "AUROC", "spearman": "rank correlation", "accuracy": "accuracy"}
 
 
@@ -52,7 +54,8 @@ def build_gate(
 
     Recommendations need all of: predictions better than chance; for at least one treatment a passed heterogeneity
     test against the best fixed treatment (slope p below 0.05 after Holm, AUTOC above 0); and an estimated gain over
-    the best fixed treatment above 0 on held-out folds.
+    the best fixed treatment above 0 on held-out folds. Without randomisation they need more: at least four of five
+    people within overlap, and a gain whose whole interval lies above 0. They stay adjusted associations.
 
     Parameters
     ----------
@@ -90,11 +93,41 @@ def build_gate(
         gate["best_fixed"] = policies.best_fixed
         gate["heterogeneity"] = _heterogeneity(panel, scores, tests)
         passed, found = _recommendation_verdict(tests, policies)
+        if not panel.randomised:
+            passed, found = _observational_verdict(passed, found, panel, scores, policies)
         gate["individual_recommendations"] = passed and explain
         gate["reasons"] += found
         if passed and not explain:
             gate["reasons"].append("Treatment effects differ, but predictions are not shown to be better than chance.")
     return gate
+
+
+def closed_by_permutation(gate: dict[str, Any], p: float | None, refits: int) -> dict[str, Any]:
+    """Close a gate that refits on shuffled outcomes would have opened as well.
+
+    Parameters
+    ----------
+    gate : dict
+        From `build_gate`.
+    p : float or None
+        Share of refits of the whole pipeline on permuted outcomes that did as well; None: the test was not run, and
+        the gate stays as it is.
+    refits : int
+        How many there were; fewer than 19 cannot reach 0.05 whatever they find, and change nothing.
+
+    Returns
+    -------
+    dict
+        The gate, closed for explanations and recommendations when p is 0.05 or more, with the reason.
+    """
+    if p is None or p < LEVEL or 1 / (1 + refits) > LEVEL:
+        return gate
+    reason = (
+        f"Models of shuffled outcomes did as well in {100 * p:.0f} % of refits (at most {100 * LEVEL:.0f} % allowed), "
+        "so no individual explanation or recommendation is shown."
+    )
+    shut = {"individual_explanations": False, "individual_recommendations": False}
+    return {**gate, **shut, "reasons": [*gate["reasons"], reason]}
 
 
 def best_by_expectation(panel: Panel) -> str:
@@ -133,7 +166,7 @@ def _recommendation_verdict(tests: list[ContrastTest], policies: PolicyResult) -
         ]
     names = ", ".join(passed)
     found = [f"Patients differ in what {names} brings them compared with {best} (slope and AUTOC tests passed)."]
-    if not gain > 0:
+    if not gain > _LEAST_GAIN:
         found.append(
             f"Choosing by the model gained nothing over the best fixed treatment on held-out people ({gain:.2f}): "
             f"recommended for all: {best}."
@@ -141,6 +174,25 @@ def _recommendation_verdict(tests: list[ContrastTest], policies: PolicyResult) -
         return False, found
     found.append(f"Choosing by the model gained {gain:.2f} over the best fixed treatment on held-out people.")
     return True, found
+
+
+def _observational_verdict(
+    passed: bool, found: list[str], panel: Panel, scores: Scores, policies: PolicyResult
+) -> tuple[bool, list[str]]:
+    """Ask more of a study without randomisation, and say what kind of statement it makes."""
+    share, gain = scores.people.size / panel.n, policies.gain
+    words = [
+        "Treatments were not assigned at random: every comparison is an adjusted association, and traits that were not "
+        f"measured may explain it. {scores.people.size} of {panel.n} people had a fair chance of every treatment."
+    ]
+    if passed and share < LEAST_OVERLAP:
+        words.append(f"That is fewer than {LEAST_OVERLAP:.0%}: no individual recommendation.")
+    if passed and not gain.lower > 0:
+        words.append(
+            f"The gain's interval ({gain.lower:.2f} to {gain.upper:.2f}) reaches 0, which is not enough without "
+            f"randomisation: recommended for all: {policies.best_fixed}."
+        )
+    return passed and share >= LEAST_OVERLAP and gain.lower > 0, [*found, *words]
 
 
 def _why_no_panel(arms: int, ordered: bool) -> str:

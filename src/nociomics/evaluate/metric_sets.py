@@ -17,6 +17,7 @@ from nociomics.evaluate.bootstrap import (
     mean_within,
     point,
 )
+from nociomics.evaluate.confounding import pairs, people, within_batches
 from nociomics.evaluate.corrected_interval import widened
 from nociomics.evaluate.discrimination import auroc_statistic
 from nociomics.evaluate.estimate import Estimate, FloatArray, IntArray, estimate, not_computed
@@ -24,6 +25,9 @@ from nociomics.evaluate.net_benefit import treatment_gains
 from nociomics.evaluate.received import Rows
 
 FEWEST_PEOPLE = 10
+BOUNDS = {"auroc": (0.0, 1.0), "accuracy": (0.0, 1.0), "spearman": (-1.0, 1.0)}
+"""Values that a headline can have."""
+
 _ONE_CLASS = "there are no events, or nothing but events"
 _NO_FOLD = "no outer fold holds both events and non-events"
 _NO_SPREAD = "predictions or outcomes do not vary within the folds"
@@ -69,6 +73,8 @@ def headline_statistic(metric: str, rows: Rows, predicted: FloatArray) -> Statis
         return mean_statistic(classes.hits(np.asarray(rows.y, dtype=np.int64), predicted))
     make = auroc_statistic if metric == "auroc" else continuous.spearman_statistic
     y = np.asarray(rows.y, dtype=np.float64)
+    if rows.cell is not None:
+        return within_batches(y, predicted, rows.part, make, pairs if metric == "auroc" else people)
     return mean_within(rows.fold, lambda at: make(y[at], predicted[at]))
 
 
@@ -84,13 +90,24 @@ def headline_figure(metric: str, rows: Rows, predicted: FloatArray) -> Callable[
         hits = classes.hits(np.asarray(rows.y, dtype=np.int64), predicted)
         return lambda at: float(hits[at].mean())
     make = auroc_statistic if metric == "auroc" else continuous.spearman_statistic
+    if rows.cell is not None:
+        part, size = rows.part, pairs if metric == "auroc" else people
+        return lambda at: point(within_batches(y[at], predicted[at], part[at], make, size), at.size)
     return lambda at: point(make(y[at], predicted[at]), at.size)
+
+
+def within_words(rows: Rows) -> str:
+    """Say within what the headline is counted."""
+    inside = f"mean within {rows.n_folds} outer folds"
+    if rows.cell is None:
+        return inside
+    return f"mean within batches and {rows.n_folds} outer folds, since batches go with the outcome"
 
 
 def headline(metric: str, rows: Rows, predicted: FloatArray, method: str, why_not: str, sampling: Sampling) -> Estimate:
     """Return the headline with an interval over people and over what the folds' models learned from."""
     found = by_resampling(rows, headline_statistic(metric, rows, predicted), method, why_not, sampling)
-    return widened(found, per_fold(rows, headline_figure(metric, rows, predicted)), rows.repeats)
+    return widened(found, per_fold(rows, headline_figure(metric, rows, predicted)), rows.repeats, BOUNDS[metric])
 
 
 def by_resampling(rows: Rows, statistic: Statistic, method: str, why_not: str, sampling: Sampling) -> Estimate:
@@ -151,7 +168,7 @@ def value_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
     y, expected = np.asarray(rows.y, dtype=np.float64), rows.predicted
     squared = mean_statistic((y - expected) ** 2)
     positive = {"within_20_percent": _near(rows, y, expected, sampling)} if y.min() > 0 else {}
-    within = f"mean within {rows.n_folds} outer folds"
+    within = within_words(rows)
     return {
         "mae": _mean(rows, np.abs(y - expected), "mean absolute error", sampling),
         "rmse": by_resampling(rows, lambda w: np.sqrt(squared(w)), "root of the mean squared error", "", sampling),
@@ -221,7 +238,7 @@ def class_metrics(rows: Rows, sampling: Sampling) -> dict[str, Estimate]:
 
 
 def _discrimination(rows: Rows, y: FloatArray, p: FloatArray, sampling: Sampling) -> dict[str, Estimate]:
-    within = f"mean within {rows.n_folds} outer folds, prediction for the treatment received"
+    within = f"{within_words(rows)}, prediction for the treatment received"
     why_not = _NO_FOLD if 0 < y.mean() < 1 else _ONE_CLASS
     return {
         "auroc": headline("auroc", rows, p, within, why_not, sampling),

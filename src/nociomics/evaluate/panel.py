@@ -149,13 +149,13 @@ def panel_scores(panel: Panel, propensity: pl.DataFrame | None) -> Scores | None
         return _scored(panel, shares * observed, everyone, "randomised: propensity = share of each arm")
     if propensity is None:
         return None
-    chances = _aligned(panel, propensity)
-    inside = np.flatnonzero((np.nan_to_num(chances, nan=0.0) >= OVERLAP).all(axis=(0, 2)))
+    chances = aligned_propensities(panel, propensity)
+    inside = inside_overlap(chances)
     if inside.size < 2:
         return None
     words = (
         "adjusted association: cross-fitted propensities, "
-        f"{panel.n - inside.size} of {panel.n} people left out for lack of overlap"
+        f"{panel.n - inside.size} of {panel.n} people left out for lack of overlap, none clipped"
     )
     return _scored(panel, chances[:, inside] * observed, inside, words)
 
@@ -168,8 +168,13 @@ def _scored(panel: Panel, chances: FloatArray, people: IntArray, method: str) ->
     return Scores(np.stack(values), people, method)
 
 
-def _aligned(panel: Panel, propensity: pl.DataFrame) -> FloatArray:
-    """Bring propensities into the panel's order; NaN where there is none."""
+def inside_overlap(chances: FloatArray) -> IntArray:
+    """Return the people with a propensity of at least 0.05 for every arm in every repeat."""
+    return np.flatnonzero((np.nan_to_num(chances, nan=0.0) >= OVERLAP).all(axis=(0, 2)))
+
+
+def aligned_propensities(panel: Panel, propensity: pl.DataFrame) -> FloatArray:
+    """Bring propensities into the panel's order (repeats x n x K); NaN where there is none."""
     keys = pl.DataFrame({"patient_id": panel.patient_ids}).join(pl.DataFrame({"treatment": panel.arms}), how="cross")
     layers = []
     for repeat in panel.repeats:

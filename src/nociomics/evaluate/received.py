@@ -13,6 +13,7 @@ from nociomics.evaluate.estimate import FloatArray, IntArray
 from nociomics.tables.study import Target
 
 _CLASS_PREFIX = "p_"
+CELL = "confounded_batch"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Rows:
         Observed: 0/1, points or units, or a class number.
     predicted : array
         Probability, expectation, or one probability per class (rows x K).
+    cell : array of int, optional
+        Batch of each row, where batches go with the outcome: then the headline counts within batches only.
     """
 
     people: IntArray
@@ -36,6 +39,15 @@ class Rows:
     fold: IntArray
     y: FloatArray
     predicted: FloatArray
+    cell: IntArray | None = None
+
+    @property
+    def part(self) -> IntArray:
+        """Outer fold, or batch within the outer fold where batches go with the outcome."""
+        if self.cell is None:
+            return self.fold
+        both = np.unique(np.column_stack([self.fold, self.cell]), axis=0, return_inverse=True)[1]
+        return np.asarray(both.reshape(-1), dtype=np.int64)
 
     @property
     def n(self) -> int:
@@ -162,6 +174,7 @@ def rows_of(received: pl.DataFrame, y: str, predicted: list[str]) -> Rows:
         fold=_numbered(kept, ["repeat", "outer_fold"]),
         y=kept[y].to_numpy().astype(np.float64),
         predicted=values[:, 0] if len(predicted) == 1 else values,
+        cell=_numbered(kept, [CELL]) if CELL in kept.columns else None,
     )
 
 

@@ -10,22 +10,37 @@ import numpy as np
 import polars as pl
 
 from nociomics.evaluate import calibration
+from nociomics.evaluate.abstention import choice_curve, prediction_curve, sureness_metrics
+from nociomics.evaluate.adverse import adverse_metrics
 from nociomics.evaluate.bootstrap import RESAMPLES
 from nociomics.evaluate.comparators import comparator_metrics
+from nociomics.evaluate.confounding import (
+    BatchTest,
+    batch_sentences,
+    batch_tests,
+    chance_within,
+    confounded_cells,
+)
+from nociomics.evaluate.dropout import chance_of_rows, dropout_metrics
 from nociomics.evaluate.estimate import Estimate, estimate, not_computed
 from nociomics.evaluate.gate import build_gate, explanation_verdict
 from nociomics.evaluate.metric_sets import (
     Sampling,
+    by_resampling,
     class_metrics,
     coverage_metrics,
     event_metrics,
+    headline_statistic,
     too_few,
     value_metrics,
+    within_words,
 )
 from nociomics.evaluate.net_benefit import net_benefit
+from nociomics.evaluate.overlap import overlap_metrics, overlap_report
 from nociomics.evaluate.panel import Panel, Scores, build_panel, panel_scores
 from nociomics.evaluate.policy_metrics import PolicyResult, evaluate_policies
 from nociomics.evaluate.received import (
+    CELL,
     Rows,
     check_folds,
     class_columns,
@@ -53,12 +68,14 @@ class Evaluation:
     metrics : dict of str to dict
         Per metric ``value, lower, upper, n, method``.
     gate : dict
-        See `gate.build_gate`; also ``headline`` (name of the metric) and ``exploratory`` (bool or null).
+        See `gate.build_gate`; also ``headline`` (name of the metric), ``exploratory`` (bool or null), ``confounded``
+        (whether a batch goes with the outcome) and ``batches`` (the tests behind it).
     curves : dict
         ``calibration`` {predicted, observed}, ``net_benefit`` {thresholds, model, treat_all, treat_none},
-        ``policies`` [{policy, treatment, value, lower, upper, n}]; a part that does not apply is left out.
+        ``policies`` [{policy, treatment, value, lower, upper, n}], ``abstention`` {choice, prediction}, each by share
+        of people answered; a part that does not apply is left out.
     subgroups : list of dict
-        ``trait, level, metric, n, value, lower, upper``.
+        ``trait, level, metric, n, value, lower, upper, note, accepted``; no figure and no n of a small group.
     """
 
     metrics: dict[str, dict[str, Any]]
@@ -78,6 +95,10 @@ def evaluate_study(
     *,
     propensity: pl.DataFrame | None = None,
     traits: pl.DataFrame | None = None,
+    adverse: pl.DataFrame | None = None,
+    observation: pl.DataFrame | None = None,
+    covariates: pl.DataFrame | None = None,
+    batches: pl.DataFrame | None = None,
     resamples: int = RESAMPLES,
 ) -> Evaluation:
     """Evaluate out-of-fold predictions.
@@ -104,6 +125,14 @@ def evaluate_study(
         ``patient_id, treatment, propensity``, cross-fitted; needed to compare treatments in an observational study.
     traits : DataFrame, optional, one row per person
         ``patient_id`` and text columns, such as sex, by which subgroups are shown beside site and treatment.
+    adverse : DataFrame, optional
+        As `out_of_fold`, of the adverse event that the study names.
+    observation : DataFrame, optional
+        As in `tables.results.OBSERVATION`: for the sensitivity of the headline to missing outcomes.
+    covariates : DataFrame, optional, one row per person
+        ``patient_id`` and numbers measured before treatment, on which the balance of an observational study is judged.
+    batches : DataFrame, optional
+        From `confounding.batch_labels`. Where they go with the outcome, the headline is counted within them.
     resamples : int
         Bootstrap resamples.
 
@@ -120,26 +149,90 @@ def evaluate_study(
     if splits is not None:
         for name, frame in {"out_of_fold": out_of_fold, **(comparators or {})}.items():
             check_folds(frame, splits, name)
-    received = received_rows(out_of_fold, target_rows, target)
+    tests = [] if batches is None else batch_tests(batches, target_rows, target, target.groups, seed)
+    cells = None if batches is None else confounded_cells(batches, target_rows, tests)
+    received = _with_cells(received_rows(out_of_fold, target_rows, target), cells)
     if target.kind in ("change", "continuous"):
         received = with_coverage(received)
     headline = headline_metric(received, target)
     metrics = _metrics(received, out_of_fold, target, sampling)
     others = {name: received_rows(frame, target_rows, target) for name, frame in (comparators or {}).items()}
-    metrics |= comparator_metrics(headline, received, others, sampling)
+    metrics |= comparator_metrics(headline, received, _all_with_cells(others, cells), sampling)
+    if observation is not None:
+        metrics |= _dropout(headline, received, out_of_fold, observation, sampling)
+    if cells is not None:
+        metrics |= _across_batches(headline, received, out_of_fold, sampling)
     panel, scores, policies = _policies(out_of_fold, target_rows, target, propensity)
     metrics |= _policy_metrics(panel, policies, target_rows, target)
+    overlap = None
+    if panel is not None and not panel.randomised and propensity is not None and covariates is not None:
+        overlap = overlap_report(panel, scores, policies, propensity, covariates, binary=target.kind == "binary")
+        metrics |= overlap_metrics(overlap)
+    metrics |= _sureness(received, target, sampling)
+    if adverse is not None:
+        metrics |= adverse_metrics(adverse, target_rows, target, sampling)
     counts, exploratory = _size_metrics(received, target, headline, catalogue)
     verdict = explanation_verdict(headline, metrics[headline], _chance(headline, received, out_of_fold))
     arms = target_rows["treatment"].drop_nulls().n_unique()
     gate = build_gate(verdict, arms, panel, scores, policies, seed, ordered=target.kind != "multiclass")
+    gate["reasons"] += batch_sentences(tests, headline)
     _LOG.info("evaluated %d people of %d, %d metrics", counts["n"].n, target_rows.height, len(metrics) + len(counts))
     return Evaluation(
         metrics={name: one.as_dict() for name, one in {**counts, **metrics}.items()},
-        gate={**gate, "headline": headline, "exploratory": exploratory},
-        curves=_curves(received, target, policies),
+        gate={**gate, "headline": headline, "exploratory": exploratory, **_confounded(tests)},
+        curves=_curves(received, target, policies)
+        | ({} if overlap is None else {"overlap": overlap})
+        | _abstention_curves(received, target, panel, scores, sampling),
         subgroups=_subgroups(received, target, traits, sampling),
     )
+
+
+def _with_cells(received: pl.DataFrame, cells: pl.DataFrame | None) -> pl.DataFrame:
+    """Add the batch within which the headline is counted, where batches go with the outcome."""
+    if cells is None:
+        return received
+    return received.join(cells, on="patient_id", how="left", maintain_order="left")
+
+
+def _all_with_cells(others: dict[str, pl.DataFrame], cells: pl.DataFrame | None) -> dict[str, pl.DataFrame]:
+    return {name: _with_cells(frame, cells) for name, frame in others.items()}
+
+
+def _confounded(tests: list[BatchTest]) -> dict[str, Any]:
+    return {"confounded": any(test.confounded for test in tests), "batches": [test.as_dict() for test in tests]}
+
+
+def _headline_rows(headline: str, received: pl.DataFrame, out_of_fold: pl.DataFrame) -> tuple[Rows, pl.DataFrame]:
+    """Rows behind the headline, and the rows of `received` that they are, in the same order."""
+    if headline == "accuracy":
+        columns = class_columns(out_of_fold)
+        return class_rows(received, columns), received.drop_nulls(["label", *columns])
+    observed, predicted = ("event", "p_response") if headline == "auroc" else ("observed", "expected")
+    rows = event_rows(received) if headline == "auroc" else value_rows(received)
+    return rows, received.drop_nulls([observed, predicted])
+
+
+def _dropout(
+    headline: str,
+    received: pl.DataFrame,
+    out_of_fold: pl.DataFrame,
+    observation: pl.DataFrame | None,
+    sampling: Sampling,
+) -> dict[str, Estimate]:
+    rows, kept = _headline_rows(headline, received, out_of_fold)
+    everybody = received["patient_id"].n_unique()
+    lacking = everybody - kept["patient_id"].n_unique()
+    return dropout_metrics(headline, rows, chance_of_rows(observation, kept), lacking, everybody, sampling)
+
+
+def _across_batches(
+    headline: str, received: pl.DataFrame, out_of_fold: pl.DataFrame, sampling: Sampling
+) -> dict[str, Estimate]:
+    """Return the headline as it would look without regard to batches: what a study that overlooks them reports."""
+    rows, _ = _headline_rows(headline, received.drop(CELL), out_of_fold)
+    words = f"{within_words(rows)}, all batches together: may come from telling batches apart"
+    statistic = headline_statistic(headline, rows, rows.predicted)
+    return {f"{headline}_across_batches": by_resampling(rows, statistic, words, "undefined", sampling)}
 
 
 def headline_metric(received: pl.DataFrame, target: Target) -> str:
@@ -202,6 +295,8 @@ def _chance(headline: str, received: pl.DataFrame, out_of_fold: pl.DataFrame) ->
     if headline != "accuracy":
         return {"auroc": 0.5, "spearman": 0.0}[headline]
     rows = class_rows(received, class_columns(out_of_fold))
+    if rows.cell is not None:
+        return chance_within(np.asarray(rows.y, dtype=np.int64), rows.cell)
     counts = np.bincount(np.asarray(rows.y, dtype=np.int64))
     return float(counts.max() / counts.sum()) if rows.n else 1.0
 
@@ -248,6 +343,30 @@ def _curves(received: pl.DataFrame, target: Target, policies: PolicyResult | Non
     return curves
 
 
+def _sure_rows(received: pl.DataFrame, target: Target) -> Rows:
+    """Rows whose prediction is a probability: of classes, or of an event."""
+    return class_rows(received, class_columns(received)) if target.kind == "multiclass" else event_rows(received)
+
+
+def _sureness(received: pl.DataFrame, target: Target, sampling: Sampling) -> dict[str, Estimate]:
+    rows = _sure_rows(received, target)
+    return sureness_metrics(rows, sampling) if rows.n else {}
+
+
+def _abstention_curves(
+    received: pl.DataFrame, target: Target, panel: Panel | None, scores: Scores | None, sampling: Sampling
+) -> dict[str, Any]:
+    """Figures by share of people answered, for the choice of a treatment and for the prediction itself."""
+    curves: dict[str, Any] = {}
+    if panel is not None and scores is not None:
+        curves["choice"] = choice_curve(panel, scores)
+    rows = _sure_rows(received, target)
+    if rows.n:
+        curves["prediction"] = prediction_curve(rows, sampling)
+    kept = {name: rows for name, rows in curves.items() if rows}
+    return {"abstention": kept} if kept else {}
+
+
 def _event_curves(rows: Rows) -> dict[str, Any]:
     predicted, observed = calibration.smooth_curve(rows.y, rows.predicted)
     benefit = net_benefit(rows.y, rows.predicted, _THRESHOLDS)
@@ -265,14 +384,12 @@ def _event_curves(rows: Rows) -> dict[str, Any]:
 def _subgroups(
     received: pl.DataFrame, target: Target, traits: pl.DataFrame | None, sampling: Sampling
 ) -> list[dict[str, Any]]:
-    if target.kind == "multiclass":
-        return []
     if "covered" not in received.columns:
         received = received.with_columns(covered=pl.lit(None, dtype=pl.Float64))
     names = {"group": target.groups or "group", "received": target.treatment or "treatment"}
-    frame = received.select(
-        "patient_id", "repeat", "outer_fold", "event", "p_response", "covered", "group", pl.col("received")
-    ).rename(names)
+    figures = ["patient_id", "repeat", "outer_fold", "event", "label", "p_response", "covered"]
+    classes = class_columns(received) if target.kind == "multiclass" else []
+    frame = received.select(*figures, *classes, "group", "received").rename(names)
     further = [name for name in traits.columns if name not in frame.columns] if traits is not None else []
     if traits is not None and further:
         frame = frame.join(traits.select("patient_id", pl.col(further).cast(pl.String)), on="patient_id", how="left")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import xgboost
 from scipy.special import softmax
 
+from nociomics.models.arm_learners import ArmFunction, LinearArms
 from nociomics.models.class_model import ClassModel
 from nociomics.models.feature_blocks import Encoded, EncodedColumn
 from nociomics.models.response import ResponseModel
@@ -45,8 +47,8 @@ class Explanation:
 def explain_people(model: ResponseModel, features: pl.DataFrame, background: np.ndarray, seed: int) -> Explanation:
     """Explain every person's prediction under every treatment.
 
-    Linear parts are exact. Forests go through TreeSHAP with the stored background (at most 100 people,
-    so that nothing is sampled from it). Class probabilities are averaged over paired orders of the
+    Linear parts and products of scores are exact. Trees go through TreeSHAP with the stored background (at most
+    100 people, so that nothing is sampled from it). Class probabilities are averaged over paired orders of the
     columns, forwards and backwards; they add up exactly for any number of orders.
 
     Parameters
@@ -76,20 +78,16 @@ def _explain_values(model: ValueModel, encoded: Encoded, against: Encoded) -> Ex
     columns = model.inputs_.columns_
     people = model.inputs_.transform(encoded)
     others = model.inputs_.transform(against)
-    arms, width = len(model.arms_), encoded.values.shape[1]
-    values = np.zeros((len(people), arms, 1, len(columns)))
-    *shares, forest_share = model.shares_
-    for share, refits in zip(shares, model.linear_.values(), strict=True):
-        coefficients = np.mean([one.coefficients for one in refits], axis=0)
-        difference = people - others.mean(axis=0)
-        values[:, :, 0, :] += share * difference[:, None, :] * coefficients[None, :, :]
-    for arm in range(arms):
-        if width:
-            values[:, arm, 0, :width] += forest_share * _forest_values(model, arm, encoded.values, against.values)
+    width = encoded.values.shape[1]
+    values = np.zeros((len(people), len(model.arms_), 1, len(columns)))
+    for place, function in enumerate(model.whole_):
+        own = _function_values(function, encoded.values, against.values, people, others)
+        level = own.mean(axis=1, keepdims=True)
+        values[:, :, 0, :] += model.level_shares_[place] * level + model.effect_shares_[place] * (own - level)
     baseline = model.baseline_column()
     if baseline is not None:
         values[:, :, 0, baseline] += _baseline_values(model, encoded.values, against.values)[:, None]
-    base = model.refit_expected(against).mean(axis=(0, 1))[:, None]
+    base = model.expected(against).mean(axis=0)[:, None]
     shown = np.hstack([encoded.values, people[:, width:]])
     return Explanation(values, base, columns, shown, (None,))
 
@@ -98,16 +96,50 @@ def _baseline_values(model: ValueModel, people: np.ndarray, background: np.ndarr
     return np.asarray(model.baseline_part(people) - model.baseline_part(background).mean())
 
 
-def _forest_values(model: ValueModel, arm: int, people: np.ndarray, background: np.ndarray) -> np.ndarray:
+def _function_values(
+    function: ArmFunction, values: np.ndarray, background: np.ndarray, people: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Explain one learner under each arm: shape (n_people, n_arms, n_columns).
+
+    Trees read encoded values, of which the first columns are made; linear functions read the linear inputs.
+    """
+    if isinstance(function, LinearArms):
+        return linear_values(function, people, others)
+    width = values.shape[1]
+    found = np.zeros((len(people), len(function.trees), people.shape[1]))
+    for arm, trees in enumerate(function.trees if width else []):
+        found[:, arm, :width] = _tree_values(trees, values, background)
+    return found
+
+
+def linear_values(function: LinearArms, people: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Explain lines and products of factor scores exactly: shape (n_people, n_arms, n_columns).
+
+    For a product of two columns, each gets half of what both switched together bring beyond what each brings
+    alone: with M the symmetric matrix of products, column i gets the sum over j of M_ij E[(x_i - z_i)(x_j + z_j)], z
+    being the background.
+    """
+    mean = others.mean(axis=0)
+    values = (people - mean)[:, None, :] * function.coefficients[None, :, :]
+    if not function.factors.size:
+        return np.asarray(values)
+    for arm, products in enumerate(function.products):
+        back = products @ function.factors.T  # scores to columns: M = factors @ back
+
+        def times(columns: np.ndarray, back: np.ndarray = back) -> np.ndarray:
+            return np.asarray((columns @ function.factors) @ back)
+
+        at_people, at_mean = times(people), times(mean[None])[0]
+        at_others = (others * times(others)).mean(axis=0)
+        values[:, arm] += people * (at_people + at_mean) - mean * at_people - at_others
+    return np.asarray(values)
+
+
+def _tree_values(trees: xgboost.Booster, people: np.ndarray, background: np.ndarray) -> np.ndarray:
     import shap
 
-    total = np.zeros(people.shape)
-    for forests in model.forests_:
-        explainer = shap.TreeExplainer(
-            forests[arm], background.astype(np.float32), feature_perturbation="interventional"
-        )
-        total += explainer.shap_values(people.astype(np.float32))
-    return np.asarray(total / len(model.forests_))
+    explainer = shap.TreeExplainer(trees, background.astype(np.float32), feature_perturbation="interventional")
+    return np.asarray(explainer.shap_values(people.astype(np.float32)), dtype=float)
 
 
 def _explain_classes(model: ClassModel, encoded: Encoded, against: Encoded, seed: int) -> Explanation:

@@ -18,11 +18,14 @@ import polars as pl
 from nociomics.errors import BundleError
 from nociomics.export.model_card import model_card
 from nociomics.export.prediction import predict_people
+from nociomics.models.propensity import PropensityModel, load_propensity
+from nociomics.models.reliance import Reliance, load_reliance, measure_reliance
 from nociomics.models.response import ResponseModel, load_response
 from nociomics.models.stratification import StratumModel
 from nociomics.tables.files import read_json, write_json, write_text
 
-FORMAT = "nociomics-bundle/1"
+FORMAT = "nociomics-bundle/2"
+ADVERSE = "adverse"
 GOLDEN_TOLERANCE = 1e-6
 _LIBRARIES = ("numpy", "polars", "scikit-learn", "scipy", "xgboost-cpu")
 
@@ -42,11 +45,17 @@ class Bundle:
     gate : dict
         What may be said about one person, and why.
     interval : dict
-        ``level`` and the conformal ``half_width`` in points (null for probabilities).
+        ``level`` and conformal widths, as `models.intervals.OutcomeWidths` (null for probabilities).
     background : ndarray of shape (n_background, n_columns)
         Encoded training people for explanations, without ids.
     manifest : dict
         Format, study, versions and hashes.
+    reliance : Reliance, optional
+        What the model leans on; without it nobody is abstained from for what was not measured.
+    adverse : ValueModel or ClassModel, optional
+        Chance of the adverse event under each treatment; None where there is none or too few to model.
+    propensity : PropensityModel, optional
+        Who got which treatment; None where everybody was randomised.
     """
 
     model: ResponseModel
@@ -56,6 +65,14 @@ class Bundle:
     interval: dict[str, Any]
     background: np.ndarray
     manifest: dict[str, Any]
+    reliance: Reliance | None = None
+    adverse: ResponseModel | None = None
+    propensity: PropensityModel | None = None
+
+    @property
+    def names_adverse_event(self) -> bool:
+        """Whether the study asked for harm beside benefit."""
+        return self.model.target.adverse_event is not None
 
     def predict_frame(self, features: Any) -> pl.DataFrame:
         """Predict from harmonised features (polars or pandas), one row per person.
@@ -87,6 +104,9 @@ def write_bundle(
     interval: dict[str, Any],
     metrics: dict[str, Any],
     background: np.ndarray,
+    *,
+    adverse: ResponseModel | None = None,
+    propensity: PropensityModel | None = None,
 ) -> None:
     """Write a bundle, whole or not at all, and load it once to see that it answers as it should.
 
@@ -98,20 +118,28 @@ def write_bundle(
         Training features; only medians, quantiles and category names of them are stored.
     background : ndarray of shape (n_background, n_columns)
         Encoded training people, without ids.
+    adverse : ValueModel or ClassModel, optional
+        Model of the adverse event.
+    propensity : PropensityModel, optional
+        Of an observational study.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        schema = _schema(model, catalogue, features)
+        schema = _schema([model, *([adverse] if adverse is not None else [])], catalogue, features)
+        reliance = measure_reliance(model, features, catalogue)
         write_json(model.save(draft), draft / "model.json")
         write_json(strata.to_dict(), draft / "strata.json")
         write_json(schema, draft / "schema.json")
         write_json(gate, draft / "gate.json")
         write_json(interval, draft / "interval.json")
+        write_json(reliance.to_dict(), draft / "reliance.json")
         write_json(_listed(background), draft / "background.json")
+        _write_further(draft, adverse, propensity)
         write_text(model_card(study, model, strata, schema, gate, metrics), draft / "MODEL_CARD.md")
-        _write_golden(draft, Bundle(model, strata, schema, gate, interval, background, {}), features)
+        bundle = Bundle(model, strata, schema, gate, interval, background, {}, reliance, adverse, propensity)
+        _write_golden(draft, bundle, features)
         write_json(_manifest(draft, study), draft / "manifest.json")
         load_bundle(draft)
         draft.chmod(0o755)  # a temporary folder is its owner's alone; services must be able to read the model
@@ -120,6 +148,14 @@ def write_bundle(
         os.replace(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_further(draft: Path, adverse: ResponseModel | None, propensity: PropensityModel | None) -> None:
+    if adverse is not None:
+        (draft / ADVERSE).mkdir()
+        write_json(adverse.save(draft / ADVERSE), draft / ADVERSE / "model.json")
+    if propensity is not None:
+        write_json(propensity.to_dict(), draft / "propensity.json")
 
 
 def load_bundle(folder: Path) -> Bundle:
@@ -147,9 +183,20 @@ def load_bundle(folder: Path) -> Bundle:
         read_json(folder / "interval.json"),
         background,
         manifest,
+        *_further(folder),
     )
     _check_golden(bundle, read_json(folder / "golden.json"))
     return bundle
+
+
+def _further(folder: Path) -> tuple[Reliance | None, ResponseModel | None, PropensityModel | None]:
+    """Read what a bundle may lack: its manifest has said already that nothing was taken away."""
+    leaning, harm, chances = (folder / name for name in ("reliance.json", f"{ADVERSE}/model.json", "propensity.json"))
+    return (
+        load_reliance(read_json(leaning)) if leaning.is_file() else None,
+        load_response(read_json(harm), harm.parent) if harm.is_file() else None,
+        load_propensity(read_json(chances)) if chances.is_file() else None,
+    )
 
 
 def _verified(folder: Path) -> dict[str, Any]:
@@ -199,11 +246,10 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _schema(model: ResponseModel, catalogue: pl.DataFrame, features: pl.DataFrame) -> list[dict[str, Any]]:
+def _schema(models: list[ResponseModel], catalogue: pl.DataFrame, features: pl.DataFrame) -> list[dict[str, Any]]:
     """List unit, range and kind of every input, with the training share of missing values."""
-    names = set(model.blocks_.input_features())
-    if model.target.baseline:
-        names.add(model.target.baseline)
+    names = {name for model in models for name in model.blocks_.input_features()}
+    names |= {model.target.baseline for model in models if model.target.baseline}
     entries = []
     for row in catalogue.filter(pl.col("feature").is_in(list(names))).sort("feature").iter_rows(named=True):
         values = features[row["feature"]]

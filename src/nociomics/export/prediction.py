@@ -11,9 +11,12 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from nociomics.errors import TableError
+from nociomics.evaluate.panel import direction
+from nociomics.export.cautions import cautions, outside_overlap, overlap_reason
 from nociomics.models.response import Predicted, predict_response, predicted_frame
 
 ABSTENTION_LEVEL = 0.8
+NOT_SURE = "not enough information to prefer one of the two best treatments"
 _OK = "ok"
 
 
@@ -33,7 +36,9 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
     -------
     predictions, effects : DataFrame
         As in `tables.results.PREDICTIONS` and `EFFECTS`. A person whose values lie outside what the
-        bundle allows gets nulls and a status that names the feature.
+        bundle allows gets nulls and a status that names the feature. ``caution`` of predictions says what else
+        speaks against leaning on them (null: nothing); ``p_adverse`` is there when the study names an adverse event
+        (null: too few to model). While the gate is closed, ``p_better`` is null: it would be a choice for one person.
 
     Raises
     ------
@@ -48,10 +53,50 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
         features if fine.all() else features.with_columns(pl.when(pl.Series(fine)).then(pl.exclude("patient_id")))
     )
     predicted = predict_response(bundle.model, answered, np.where(fine, baseline, np.nan))
-    predictions = _with_interval(predicted_frame(features["patient_id"], predicted), predicted, bundle.interval)
+    doubts = cautions(bundle, answered)
+    predictions = predicted_frame(features["patient_id"], predicted)
+    predictions = _with_interval(predictions, predicted, bundle.interval)
+    predictions = _with_harm(predictions, bundle, answered)
+    predictions = _with_cautions(predictions, features["patient_id"], doubts)
     predictions = _silenced(predictions, features["patient_id"], status)
-    effects = _effects(features["patient_id"], predicted, bundle.gate, bundle.interval["level"])
+    away = outside_overlap(bundle, answered)
+    reasons = [[*found, *([overlap_reason(arms)] if arms else [])] for found, arms in zip(doubts, away, strict=True)]
+    sign = direction(bundle.model.target)
+    effects = _effects(features["patient_id"], predicted, bundle.gate, bundle.interval["level"], sign, reasons)
+    effects = _without_comparisons(effects, features["patient_id"], away)
     return predictions, _silenced(effects, features["patient_id"], status)
+
+
+def _without_comparisons(effects: pl.DataFrame, patients: pl.Series, away: list[list[str]]) -> pl.DataFrame:
+    """Take the numbers from every comparison with a treatment that hardly anyone like this person got."""
+    pairs = [(patient, arm) for patient, arms in zip(patients, away, strict=True) for arm in arms]
+    if not pairs:
+        return effects
+    known = {"patient_id": pl.String, "treatment": pl.String}
+    outside = pl.DataFrame(pairs, schema=known, orient="row").select(pl.struct(list(known)).alias("pair"))["pair"].implode()
+    either = pl.any_horizontal(
+        pl.struct("patient_id", pl.col(side).alias("treatment")).is_in(outside)
+        for side in ("treatment_a", "treatment_b")
+    )
+    numbers = ("effect", "lower", "upper", "p_better")
+    return effects.with_columns(pl.when(~either).then(pl.col(name)).alias(name) for name in numbers)
+
+
+def _with_harm(frame: pl.DataFrame, bundle: Any, features: pl.DataFrame) -> pl.DataFrame:
+    """Add the chance of the adverse event beside benefit; null where it could not be modelled."""
+    if not bundle.names_adverse_event:
+        return frame
+    if bundle.adverse is None:
+        return frame.with_columns(p_adverse=pl.lit(None, dtype=pl.Float64))
+    harm = predict_response(bundle.adverse, features, np.full(features.height, np.nan))
+    harms = predicted_frame(features["patient_id"], harm).select("patient_id", "treatment", p_adverse="p_response")
+    return frame.join(harms, on=["patient_id", "treatment"], how="left", maintain_order="left", nulls_equal=True)
+
+
+def _with_cautions(frame: pl.DataFrame, patients: pl.Series, doubts: list[list[str]]) -> pl.DataFrame:
+    words = pl.Series(["; ".join(found) or None for found in doubts], dtype=pl.String)
+    told = pl.DataFrame({"patient_id": patients, "caution": words})
+    return frame.join(told, on="patient_id", how="left", maintain_order="left")
 
 
 def _refuse_repeated(patients: pl.Series) -> None:
@@ -109,7 +154,8 @@ def _with_interval(frame: pl.DataFrame, predicted: Predicted, interval: dict[str
         bounds = [pl.lit(None, pl.Float64).alias(name) for name in ("lower", "upper")]
         return frame.with_columns(bounds)
     if interval["half_width"] is not None:
-        half = interval["half_width"]
+        own = interval.get("by_treatment") or {}
+        half = np.array([own.get(arm, interval["half_width"]) for arm in frame["treatment"]], dtype=np.float64)
         return frame.with_columns(lower=pl.col("expected") - half, upper=pl.col("expected") + half)
     odds = logit(np.clip(predicted.refit_expected, 1e-9, 1 - 1e-9))
     reach = norm.ppf(0.5 + interval["level"] / 2) * odds.std(axis=0, ddof=1)
@@ -120,7 +166,9 @@ def _with_interval(frame: pl.DataFrame, predicted: Predicted, interval: dict[str
     )
 
 
-def _effects(patients: pl.Series, predicted: Predicted, gate: dict[str, Any], level: float) -> pl.DataFrame:
+def _effects(
+    patients: pl.Series, predicted: Predicted, gate: dict[str, Any], level: float, sign: int, reasons: list[list[str]]
+) -> pl.DataFrame:
     schema = {
         "patient_id": pl.String,
         "treatment_a": pl.String,
@@ -134,8 +182,8 @@ def _effects(patients: pl.Series, predicted: Predicted, gate: dict[str, Any], le
     }
     if len(predicted.arms) < 2 or predicted.p_class is not None:
         return pl.DataFrame(schema=schema)
-    recommended, status = _recommended(predicted, gate)
-    reach = norm.ppf(0.5 + level / 2)
+    recommended, status = _recommended(predicted, gate, sign, reasons)
+    reach, open_gate = norm.ppf(0.5 + level / 2), gate["individual_recommendations"]
     frames = []
     for a, b in combinations(range(len(predicted.arms)), 2):
         effect = predicted.expected[:, a] - predicted.expected[:, b]
@@ -149,7 +197,7 @@ def _effects(patients: pl.Series, predicted: Predicted, gate: dict[str, Any], le
                     "effect": effect,
                     "lower": effect - reach * spread,
                     "upper": effect + reach * spread,
-                    "p_better": norm.cdf(effect / np.maximum(spread, 1e-12)),
+                    "p_better": norm.cdf(sign * effect / np.maximum(spread, 1e-12)) if open_gate else None,
                     "recommended": pl.Series(recommended, dtype=pl.String),
                     "status": pl.Series(status, dtype=pl.String),
                 },
@@ -164,22 +212,28 @@ def _spread(predicted: Predicted, a: int, b: int) -> np.ndarray:
     return np.asarray(difference.std(axis=0, ddof=1))
 
 
-def _recommended(predicted: Predicted, gate: dict[str, Any]) -> tuple[list[str | None], list[str]]:
-    """One treatment per person, or null: everybody's best one while the gate is closed."""
+def _recommended(
+    predicted: Predicted, gate: dict[str, Any], sign: int, reasons: list[list[str]]
+) -> tuple[list[str | None], list[str]]:
+    """One treatment per person, or null and every reason why: everybody's best one while the gate is closed.
+
+    ``sign`` is -1 where a smaller outcome is better.
+    """
     people = len(predicted.expected)
     if not gate["individual_recommendations"]:
         return [gate["best_fixed"]] * people, [_OK] * people
-    order = np.argsort(-predicted.expected, axis=1, kind="stable")
+    order = np.argsort(-sign * predicted.expected, axis=1, kind="stable")
     half = norm.ppf(0.5 + ABSTENTION_LEVEL / 2)
     chosen: list[str | None] = []
     status = []
     for person in range(people):
         best, second = int(order[person, 0]), int(order[person, 1])
         difference = predicted.refit_expected[:, person, best] - predicted.refit_expected[:, person, second]
-        sure = predicted.expected[person, best] - predicted.expected[person, second] > half * difference.std(ddof=1)
-        chosen.append(predicted.arms[best] if sure else None)
-        reason = "abstained: not enough information to prefer one of the two best treatments"
-        status.append(_OK if sure else reason)
+        gap = abs(predicted.expected[person, best] - predicted.expected[person, second])
+        sure = gap > half * difference.std(ddof=1)
+        why = [*reasons[person], *([] if sure else [NOT_SURE])]
+        chosen.append(None if why else predicted.arms[best])
+        status.append(f"abstained: {'; '.join(why)}" if why else _OK)
     return chosen, status
 
 
@@ -197,8 +251,9 @@ def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl
         for name in ("patient_id", "treatment", "expected", "lower", "upper", "p_response")
         if name in frame.columns
     ]
-    rest = [name for name in answered.columns if name not in {*first, "_own", "status"}]
-    order = [*first, *rest, "status"] if "treatment" in frame.columns else [*frame.columns]
+    last = [name for name in ("p_adverse", "status", "caution") if name in answered.columns]
+    rest = [name for name in answered.columns if name not in {*first, *last, "_own"}]
+    order = [*first, *rest, *last] if "treatment" in frame.columns else [*frame.columns]
     return answered.select(order).sort(
         [n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order]
     )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from nociomics.harmonise.feature import ID, Feature, Part
-from nociomics.harmonise.score_alignment import SCORED, aligned_weights
+from nociomics.harmonise.score_alignment import RANKED_STATES, SCORED, aligned_weights
 from nociomics.tables.finding import Finding
 from nociomics.tables.genotype_store import GenotypeStore
 from nociomics.tables.packed_calls import MISSING_CALL
@@ -245,10 +245,10 @@ def _matches(aligned: Sequence[tuple[str, pl.DataFrame]], weights: pl.DataFrame,
     whole = float(absolute.sum())
     rows = []
     for store, found in aligned:
-        codes, states = found["state"].to_physical().to_numpy(), found["state"].dtype.categories.to_list()
-        numbers, totals = np.bincount(codes, minlength=len(states)), np.bincount(codes, absolute, len(states))
+        codes = found["state"].to_physical().to_numpy()
+        numbers, totals = (np.bincount(codes, each, len(RANKED_STATES)) for each in (None, absolute))
         for state in STATES:
-            place = states.index(state)
+            place = RANKED_STATES.index(state)
             share = min(float(totals[place]) / whole, 1.0) if whole else 0.0
             rows.append((name, store, state, int(numbers[place]), share))
     schema = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nociomics.tables.chromosomes import chromosome
+from nociomics.tables.chromosomes import AUTOSOMES, chromosome
 
 LEAST_FOR_STRAND = 20
+_USUAL = frozenset({*AUTOSOMES, "X", "Y", "XY", "MT", None})
 SCORED = ("direct", "swapped", "flipped", "flipped and swapped")
-_STATES = (*SCORED, "ambiguous", "several alternatives", "filtered", "other alleles", "absent")
+RANKED_STATES = (*SCORED, "ambiguous", "several alternatives", "filtered", "other alleles", "absent")
 """From the best to the worst."""
-_, _SWAPPED, _, _BOTH, _AMBIGUOUS, _SEVERAL, _FILTERED, _OTHER, _ABSENT = range(len(_STATES))
+_NO_ALLELE = -1
+_, _SWAPPED, _, _BOTH, _AMBIGUOUS, _SEVERAL, _FILTERED, _OTHER, _ABSENT = range(len(RANKED_STATES))
 
 
 def aligned_weights(weights: pl.DataFrame, variants: pl.DataFrame, build: str | None) -> pl.DataFrame:
@@ -55,7 +57,7 @@ def aligned_weights(weights: pl.DataFrame, variants: pl.DataFrame, build: str | 
     return pl.DataFrame(
         [
             pl.Series("row", rows).set(pl.Series(state >= len(SCORED)), None),
-            pl.Series("state", _STATES).gather(state),
+            pl.Series("state", state.astype(np.uint8)).cat.to(pl.Enum(RANKED_STATES)),
             weights["weight"],
             weights["frequency"],
             pl.Series("is_swapped", _is_swapped(state)),
@@ -67,60 +69,51 @@ def _pairs(
     weights: pl.DataFrame, variants: pl.DataFrame, build: str | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the variants that a weight may mean: weight, row of the variant, and 0 by place or 1 by rsID."""
-    wanted = weights.select(pl.int_range(pl.len()).alias("number"), chromosome(), "pos", "rsid")
-    named = pl.when(pl.col("name").str.contains(r"^rs\d+$")).then("name").otherwise("variant").alias("rsid")
-    sites = variants.select(pl.int_range(pl.len()).alias("row"), chromosome(), "pos", named)
+    wanted = weights.select(pl.int_range(pl.len()).alias("number"), _named(weights["chrom"]), "pos", "rsid")
+    rsid = pl.when(pl.col("name").str.contains(r"^rs\d+$")).then("name").otherwise("variant").alias("rsid")
+    sites = variants.select(pl.int_range(pl.len()).alias("row"), _named(variants["chrom"]), "pos", rsid)
     ways = [["rsid"]]
-    if build is not None and weights["build"].eq_missing(build).all():
+    if build is not None and {build}.issuperset(weights["build"].unique()):
         ways = [["chrom", "pos"], *ways]
-    pairs = [
-        wanted.select("number", *way).join(sites.select("row", *way), on=way, how="inner").select("number", "row")
-        for way in ways
-    ]
-    found = np.repeat(np.arange(len(pairs)), [part.height for part in pairs])
-    whole = pl.concat(pairs)
-    return whole["number"].to_numpy(), whole["row"].to_numpy(), found
+    pairs = [wanted.join(sites, on=way, how="inner") for way in ways]
+    number, row = (np.concatenate([part[name].to_numpy() for part in pairs]) for name in ("number", "row"))
+    return number, row, np.repeat(np.arange(len(pairs)), [part.height for part in pairs])
 
 
-def _complement(column: str) -> pl.Expr:
-    swapped = pl.col(column).str.replace_many(["A", "T", "C", "G"], ["T", "A", "G", "C"])
-    return swapped.str.reverse()
+def _named(chrom: pl.Series) -> pl.Series | pl.Expr:
+    """Chromosomes by their usual names: what has them already, as a store mostly has, is taken as it is."""
+    return chrom if _USUAL.issuperset(chrom.unique()) else chromosome()
+
+
+def _complement(alleles: pl.Series) -> pl.Series:
+    return alleles.str.replace_many(["A", "T", "C", "G"], ["T", "A", "G", "C"]).str.reverse()
 
 
 def _judged(
     weights: pl.DataFrame, variants: pl.DataFrame, number: np.ndarray, row: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Judge each pair of a weight and a variant by their alleles alone: state, and whether it is a palindrome."""
-    several = variants.select(
-        "ref", "alt", "filtered", several=pl.struct("chrom", "pos").is_duplicated() & pl.col("pos").is_not_null()
-    )
-    pairs = pl.concat(
-        [weights.select("effect_allele", "other_allele")[number], several[row]], how="horizontal"
-    ).with_columns(pl.col("ref", "alt").str.to_uppercase())
-    effect, other = pl.col("effect_allele"), pl.col("other_allele")
+    several = (variants.select("chrom", "pos").is_duplicated() & variants["pos"].is_not_null()).to_numpy()
+    file = [weights[name].gather(number) for name in ("effect_allele", "other_allele")]
+    kept = [variants[name].gather(row).str.to_uppercase() for name in ("ref", "alt")]
+    effect, other, ref, alt, ref_c, alt_c = _numbered([*file, *kept, *(_complement(one) for one in kept)])
 
-    def fits(mine: str, rest: str) -> pl.Expr:
-        return ((effect == pl.col(mine)) & (other.is_null() | (other == pl.col(rest)))).fill_null(False)
+    def fits(mine: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (effect == mine) & ((other == _NO_ALLELE) | (other == rest))
+        return found
 
-    told = pairs.with_columns(ref_c=_complement("ref"), alt_c=_complement("alt")).select(
-        (pl.col("ref").is_null() | pl.col("alt").is_null()).alias("unknown"),
-        "filtered",
-        "several",
-        fits("alt", "ref").alias("direct"),
-        fits("ref", "alt").alias("swapped"),
-        fits("alt_c", "ref_c").alias("flipped"),
-        fits("ref_c", "alt_c").alias("both"),
-        (pl.col("ref") == pl.col("alt_c")).fill_null(False).alias("palindrome"),
-    )
-    is_ = {name: told[name].to_numpy() for name in told.columns}
-    in_doubt = is_["several"] & (is_["swapped"] | is_["both"]) & ~is_["direct"]
-    questions = [is_["unknown"], is_["filtered"], in_doubt, *(is_[name] for name in _BY_ALLELES)]
+    unknown = (ref == _NO_ALLELE) | (alt == _NO_ALLELE)
+    ways = [fits(alt, ref), fits(ref, alt), fits(alt_c, ref_c), fits(ref_c, alt_c)]
+    in_doubt = several[row] & (ways[_SWAPPED] | ways[_BOTH]) & ~ways[0]
+    questions = [unknown, variants["filtered"].to_numpy()[row], in_doubt, *ways]
     state = np.select(questions, [_OTHER, _FILTERED, _SEVERAL, *range(len(SCORED))], _OTHER).astype(np.int8)
-    return {"state": state, "palindrome": is_["palindrome"]}
+    return {"state": state, "palindrome": (ref == alt_c) & ~unknown}
 
 
-_BY_ALLELES = ("direct", "swapped", "flipped", "both")
-"""As `SCORED`."""
+def _numbered(alleles: list[pl.Series]) -> list[np.ndarray]:
+    """Give equal alleles equal numbers, of which `_NO_ALLELE` is none: numbers are compared faster than texts."""
+    codes = pl.concat(alleles).cast(pl.Categorical).to_physical().cast(pl.Int64).fill_null(_NO_ALLELE).to_numpy()
+    return np.split(codes, len(alleles))
 
 
 def _is_swapped(state: np.ndarray) -> np.ndarray:

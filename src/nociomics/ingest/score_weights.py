@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 from nociomics.errors import did_you_mean
 from nociomics.ingest.content import UnreadableTable, read_bytes, refuse
 from nociomics.ingest.notes import FILE, ROW, Notes, Severity, listed
-from nociomics.tables.chromosomes import chromosome
+from nociomics.tables.chromosomes import AUTOSOMES, chromosome
 from nociomics.tables.polygenic import SCORE_WEIGHTS
 from nociomics.tables.study import PolygenicScoreSource
 
@@ -45,6 +46,11 @@ _PER_GENOTYPE = "weigh genotypes and not copies, and cannot be applied here."
 _NUMBERS = {"weight": "effect_weight", "pos": "chr_position", "frequency": "allelefrequency_effect"}
 _TRUE = ("true", "t", "1", "yes", "y")
 _EMPTY = ("", "na", "nan", "nr", ".", "none")
+_NOTHING = sorted({"".join(letters) for word in _EMPTY for letters in product(*zip(word, word.upper(), strict=True))})
+"""The same however their letters are written, for the reader of the text."""
+_BLANKS = (b" ", b"\r", b"\v", b"\f")
+"""What else than tabs and line ends may stand around a value; without any, nothing need be stripped."""
+_CHROMOSOMES = frozenset({*AUTOSOMES, "X", "Y", "XY", "MT", None})
 _Problem = tuple[Severity, str | None, str, pl.Expr]
 """How bad, which column, what the rows do, and which rows."""
 _ALLELE, _RSID = r"^[ACGT]+$", r"^rs\d+$"
@@ -76,7 +82,7 @@ def read_score_weights(source: PolygenicScoreSource, root: Path, notes: Notes) -
         for problem in error.problems:
             notes.fatal(problem.message, count=problem.count)
         return None
-    frame = frame.insert_column(0, pl.lit(source.path).alias(FILE))
+    frame = frame.insert_column(0, pl.Series(FILE, [source.path]).new_from_index(0, frame.height))
     before = len([finding for finding in notes.findings if finding.severity == "fatal"])
     build = _build(source, header, "hm_pos" in frame.columns, notes)
     if _has_columns(frame, notes):
@@ -111,11 +117,13 @@ def _rows(path: Path, shown: str) -> tuple[dict[str, str], pl.DataFrame]:
         raise refuse(f"{shown}: holds no weights: it needs a line of column names and one row per weight.")
     _refuse_ragged(body, lines, shown)
     try:
-        frame = pl.read_csv(body, separator="\t", infer_schema=False, quote_char=None)
+        frame = pl.read_csv(body, separator="\t", infer_schema=False, quote_char=None, null_values=_NOTHING)
     except pl.exceptions.PolarsError as error:
         raise refuse(f"{shown}: cannot be split into rows and columns by tabs.") from error
-    plain = pl.all().str.strip_chars()
-    frame = frame.select(pl.when(plain.str.to_lowercase().is_in(list(_EMPTY))).then(None).otherwise(plain).name.keep())
+    if not body.isascii() or any(blank in body for blank in _BLANKS):
+        plain = pl.all().str.strip_chars()
+        empty = plain.str.to_lowercase().is_in(list(_EMPTY))
+        frame = frame.select(pl.when(empty).then(None).otherwise(plain).name.keep())
     return header, frame.insert_column(0, pl.Series(ROW, np.arange(frame.height) + lines + 2))
 
 
@@ -197,32 +205,34 @@ def _refuse_not_additive(frame: pl.DataFrame, notes: Notes) -> None:
 
 
 def _weights(frame: pl.DataFrame, source: PolygenicScoreSource, build: str | None, notes: Notes) -> pl.DataFrame:
-    frame = frame.with_columns(
-        _first(frame, "hm_rsID", "rsID").alias("rsid"),
-        _first(frame, *(("hm_chr",) if "hm_pos" in frame.columns else ("chr_name",))).alias("chrom"),
-        _first(frame, *(("hm_pos",) if "hm_pos" in frame.columns else ("chr_position",))).alias("chr_position"),
-        _first(frame, "allelefrequency_effect").alias("allelefrequency_effect"),
-        pl.col("effect_allele").str.to_uppercase(),
-        _first(frame, "other_allele", "reference_allele", "hm_inferOtherAllele").str.to_uppercase().alias("other"),
-    )
-    numbers = frame.select(_number(column).alias(name) for name, column in _NUMBERS.items())
-    _note_rows(frame, numbers, notes)
-    kinds = [name for name in ("weight_type",) if name in frame.columns]
-    if kinds and frame.select(pl.col(kinds).str.to_uppercase().is_in(["OR", "HR"]).any()).item():
-        notes.warning(f"{source.path}: weights are called OR or HR and are summed as they are, without a logarithm.")
-    return frame.select(
+    harmonised = "hm_pos" in frame.columns
+    rsid, effect = _first(frame, "hm_rsID", "rsID"), pl.col("effect_allele").str.to_uppercase()
+    other = _first(frame, "other_allele", "reference_allele", "hm_inferOtherAllele").str.to_uppercase()
+    texts = {
+        "weight": pl.col("effect_weight"),
+        "pos": _first(frame, "hm_pos" if harmonised else "chr_position"),
+        "frequency": _first(frame, "allelefrequency_effect"),
+    }
+    parsed = frame.select(
         FILE,
         ROW,
         pl.lit(source.name).alias("score"),
         pl.lit(build, dtype=pl.String).alias("build"),
-        pl.when(pl.col("rsid").str.contains(_RSID)).then("rsid").alias("rsid"),
-        chromosome(),
-        numbers["pos"].cast(pl.Int64, strict=False),
-        "effect_allele",
-        pl.when(pl.col("other").str.contains(_ALLELE)).then("other").alias("other_allele"),
-        numbers["weight"],
-        numbers["frequency"],
+        pl.when(rsid.str.contains(_RSID)).then(rsid).alias("rsid"),
+        _first(frame, "hm_chr" if harmonised else "chr_name").alias("chrom"),
+        effect.alias("effect_allele"),
+        pl.when(other.str.contains(_ALLELE)).then(other).alias("other_allele"),
+        *(text.alias(f"t_{name}") for name, text in texts.items()),
+        *(_number(text).alias(name) for name, text in texts.items()),
     )
+    _note_rows(parsed, notes)
+    kinds = [name for name in ("weight_type",) if name in frame.columns]
+    if kinds and frame.select(pl.col(kinds).str.to_uppercase().is_in(["OR", "HR"]).any()).item():
+        notes.warning(f"{source.path}: weights are called OR or HR and are summed as they are, without a logarithm.")
+    pos = parsed["pos"].cast(pl.Int64, strict=False)
+    # mostly they have their usual names, which is quicker to see than to bring about
+    chrom = parsed["chrom"] if _CHROMOSOMES.issuperset(parsed["chrom"].unique()) else chromosome()
+    return parsed.with_columns(chrom, pos).select(FILE, ROW, *_SCHEMA)
 
 
 def _first(frame: pl.DataFrame, *names: str) -> pl.Expr:
@@ -231,41 +241,39 @@ def _first(frame: pl.DataFrame, *names: str) -> pl.Expr:
     return pl.coalesce(present) if present else pl.lit(None, dtype=pl.String)
 
 
-def _number(column: str) -> pl.Expr:
+def _number(text: pl.Expr) -> pl.Expr:
     """Parse stripped text as finite numbers, as `values.parsed_numbers` does, for several columns in one go."""
-    number = pl.col(column).cast(pl.Float64, strict=False)
+    number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)
 
 
-def _note_rows(frame: pl.DataFrame, numbers: pl.DataFrame, notes: Notes) -> None:
+def _note_rows(parsed: pl.DataFrame, notes: Notes) -> None:
     wrong: list[_Problem] = [
-        ("fatal", column, "hold no number.", pl.col(column).is_not_null() & pl.col(f"n_{name}").is_null())
+        ("fatal", column, "hold no number.", pl.col(f"t_{name}").is_not_null() & pl.col(name).is_null())
         for name, column in _NUMBERS.items()
     ]
-    frequency, pos = pl.col("n_frequency"), pl.col("n_pos")
-    named = pl.col("rsid").str.contains(_RSID).fill_null(False)
-    nowhere = ~named & (pl.col("chrom").is_null() | pos.is_null())
+    frequency, pos = pl.col("frequency"), pl.col("pos")
+    nowhere = pl.col("rsid").is_null() & (pl.col("chrom").is_null() | pos.is_null())
     bases = pl.col("effect_allele").str.contains(_ALLELE)
     wrong += [
-        ("fatal", "effect_weight", "have no weight.", pl.col("effect_weight").is_null()),
+        ("fatal", "effect_weight", "have no weight.", pl.col("t_weight").is_null()),
         ("fatal", "effect_allele", "name no effect allele.", pl.col("effect_allele").is_null()),
         ("fatal", "allelefrequency_effect", "are no share from 0 to 1.", (frequency < 0) | (frequency > 1)),
         ("fatal", "chr_position", "are no whole position from 1.", (pos < 1) | (pos != pos.round())),
         ("warning", None, "name no variant (rsID, or chromosome and position) and can match none.", nowhere),
         ("warning", "effect_allele", "are no bases and can match no variant.", ~bases),
     ]
-    _note_all(frame.with_columns(numbers.select(pl.all().name.prefix("n_"))), wrong, notes)
+    _note_all(parsed, wrong, notes)
 
 
 def _note_all(frame: pl.DataFrame, wrong: list[_Problem], notes: Notes) -> None:
     """Note the rows of each problem; all are looked for at once, since most files have none."""
     if not wrong:
         return
-    masks = frame.select(mask.alias(str(number)) for number, (_, _, _, mask) in enumerate(wrong))
-    met = masks.select(pl.all().any()).row(0)
-    for number, (severity, column, what, _) in enumerate(wrong):
-        if met[number]:
-            notes.rows(severity, frame, masks[str(number)], what, column=column)
+    met = frame.select(mask.any().alias(str(number)) for number, (_, _, _, mask) in enumerate(wrong)).row(0)
+    for some, (severity, column, what, mask) in zip(met, wrong, strict=True):
+        if some:
+            notes.rows(severity, frame, frame.select(mask).to_series(), what, column=column)
 
 
 def _without_copies(weights: pl.DataFrame, notes: Notes) -> pl.DataFrame:

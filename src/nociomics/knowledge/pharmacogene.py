@@ -15,6 +15,9 @@ TABLE_VERSION = "alleles 2025-11; functions 2024-08 (CYP2D6), 2025-11; advice 20
 STAR_GENES = ("CYP2D6", "CYP2C9", "CYP2C19", "CYP2B6", "CYP3A4", "CYP3A5", "UGT1A1")
 """Genes whose star alleles can be called from positions."""
 
+GUIDELINE_INDICATION = "depression"
+"""The indication that the guideline tables are written for where dose matters."""
+
 HLA_GENES = ("HLA-A", "HLA-B")
 """Genes that are only known from typing done elsewhere: tag SNPs are not enough."""
 
@@ -174,6 +177,11 @@ def load_indication_rules() -> pl.DataFrame:
         Category ``AS_HIGHER_DOSE`` keeps the guideline table's row.
     """
     return _read("indication_rules.csv")
+
+
+def known_indications() -> tuple[str, ...]:
+    """Return the indications that may be named: those with rules, and the one that the guidelines are written for."""
+    return (*dict.fromkeys(load_indication_rules()["indication"]), GUIDELINE_INDICATION)
 
 
 @cache

@@ -1,25 +1,85 @@
-"""Learners of an expected outcome under each treatment: ridge x arm, lasso x arm, a forest per arm."""
+"""Learners of an expected outcome under each treatment: ridge x arm, lasso x arm, trees per arm."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xgboost
+from scipy.linalg import cho_solve, cholesky
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso, LassoCV, Ridge, RidgeCV
+from sklearn.linear_model import ElasticNet, enet_path
 
 from nociomics.models.settings import ResponseSettings
 
 _RIDGE_PENALTIES = np.logspace(-1, 5, 25)
-_LASSO_PENALTIES = 25
+# shares of the penalty that leaves no column in; weaker ones were never chosen and cost most of the time
+_LASSO_SHARES = np.logspace(0, -2, 15)
+# share of the absolute penalty in an elastic net
+_MIXED = 0.5
+# trees of fewer people than this are their mean
+_FEWEST_FOR_TREES = 3
+
+
+@dataclass(frozen=True)
+class ArmData:
+    """People to learn from, as arrays; rows are people.
+
+    Attributes
+    ----------
+    columns : ndarray of shape (n_people, n_columns)
+        From `LinearInputs`: standardised, nothing missing.
+    values : ndarray of shape (n_people, n_encoded)
+        Encoded columns; NaN where not measured.
+    outcome : ndarray of shape (n_people,)
+        What is modelled, in points.
+    arm, folds : ndarray of shape (n_people,)
+        Index of the arm received; inner fold.
+    arms : int
+        Number of arms.
+    block : ndarray of shape (n_columns,)
+        Number of each column's modality.
+    factors : ndarray of shape (n_columns, n_factors)
+        Weights that make factor scores of the columns; learned without any outcome.
+    by_chance : bool
+        Whether the arms were drawn at random.
+    """
+
+    columns: np.ndarray
+    values: np.ndarray
+    outcome: np.ndarray
+    arm: np.ndarray
+    folds: np.ndarray
+    arms: int
+    block: np.ndarray
+    factors: np.ndarray
+    by_chance: bool = True
+
+    def taken(self, rows: np.ndarray) -> ArmData:
+        """Take some of the people, in the order given."""
+        return replace(
+            self,
+            columns=self.columns[rows],
+            values=self.values[rows],
+            outcome=self.outcome[rows],
+            arm=self.arm[rows],
+            folds=self.folds[rows],
+        )
+
+    def received(self, expected: np.ndarray) -> np.ndarray:
+        """Each person's expectation under the arm received, of all arms' (n_people, n_arms)."""
+        return np.asarray(expected[np.arange(len(self.arm)), self.arm])
 
 
 @dataclass(frozen=True)
 class LinearArms:
-    """One linear function per arm.
+    """One linear function per arm, and products of factor scores where they were asked for.
 
     Attributes
     ----------
@@ -27,14 +87,88 @@ class LinearArms:
         Outcome points per unit of the standardised column.
     intercepts : ndarray of shape (n_arms,)
         Outcome points.
+    factors : ndarray of shape (n_columns, n_factors)
+        Weights of the scores whose products count; no factors when none do.
+    products : ndarray of shape (n_arms, n_factors, n_factors)
+        Outcome points per product of two scores, symmetric.
     """
 
     coefficients: np.ndarray
     intercepts: np.ndarray
+    factors: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    products: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def predict(self, columns: np.ndarray) -> np.ndarray:
         """Return expected outcomes of shape (n_people, n_arms)."""
-        return np.asarray(columns @ self.coefficients.T + self.intercepts)
+        expected = np.asarray(columns @ self.coefficients.T + self.intercepts)
+        if self.factors.size:
+            scores = columns @ self.factors
+            expected = expected + np.einsum("ni,aij,nj->na", scores, self.products, scores)
+        return expected
+
+    def save(self, folder: Path, name: str) -> dict[str, Any]:
+        """Plain JSON values; no file is written."""
+        stored = {"coefficients": self.coefficients.tolist(), "intercepts": self.intercepts.tolist()}
+        if self.factors.size:
+            stored |= {"factors": self.factors.tolist(), "products": self.products.tolist()}
+        return stored
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any], folder: Path, name: str) -> LinearArms:
+        """Rebuild from what `save` returned."""
+        intercepts = np.asarray(stored["intercepts"], dtype=float)
+        coefficients = np.asarray(stored["coefficients"], dtype=float).reshape(len(intercepts), -1)
+        if "factors" not in stored:
+            return cls(coefficients, intercepts)
+        factors, products = (np.asarray(stored[part], dtype=float) for part in ("factors", "products"))
+        return cls(coefficients, intercepts, factors, products)
+
+
+@dataclass(frozen=True)
+class TreeArms:
+    """Trees per arm on the encoded columns; they take missing values as they are.
+
+    Attributes
+    ----------
+    grown : list of Booster
+        Per arm, as they were trained: a forest is one round of many trees.
+    """
+
+    grown: list[xgboost.Booster]
+
+    @cached_property
+    def trees(self) -> list[xgboost.Booster]:
+        """The same sums with one tree per round, the only form that shap reads."""
+        return [_one_tree_per_round(one) for one in self.grown]
+
+    def predict(self, values: np.ndarray) -> np.ndarray:
+        """Return expected outcomes of shape (n_people, n_arms)."""
+        return np.column_stack([predict_forest(one, values) for one in self.grown])
+
+    def save(self, folder: Path, name: str) -> dict[str, Any]:
+        """Write one file of trees per arm."""
+        for arm, one in enumerate(self.trees):
+            one.save_model(str(folder / f"{name}_{arm}.ubj"))
+        return {"trees_of_arms": len(self.trees)}
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any], folder: Path, name: str) -> TreeArms:
+        """Read what `save` wrote."""
+        return cls([_load_trees(folder / f"{name}_{arm}.ubj") for arm in range(stored["trees_of_arms"])])
+
+
+ArmFunction = LinearArms | TreeArms
+
+
+def load_function(stored: Mapping[str, Any], folder: Path, name: str) -> ArmFunction:
+    """Rebuild a learned function of either kind."""
+    kind = TreeArms if "trees_of_arms" in stored else LinearArms
+    return kind.load(stored, folder, name)
+
+
+def expected_of(function: ArmFunction, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Predict (n_people, n_arms): linear functions read the columns, trees the encoded values."""
+    return function.predict(columns if isinstance(function, LinearArms) else values)
 
 
 @dataclass(frozen=True)
@@ -49,11 +183,11 @@ class Penalty:
 def choose_penalty(
     kind: str, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, folds: np.ndarray
 ) -> Penalty:
-    """Choose the penalty strength of ridge (leave-one-out) or lasso (the study's inner folds).
+    """Choose the penalty strength: ridge by leave-one-out, the others over the study's inner folds.
 
     Parameters
     ----------
-    kind : {"ridge", "lasso"}
+    kind : {"ridge", "lasso", "elastic_net"}
         Which penalty.
     columns : ndarray of shape (n_people, n_columns)
         From `LinearInputs`.
@@ -66,48 +200,104 @@ def choose_penalty(
     folds : ndarray of shape (n_people,)
         Inner fold of each person.
     """
-    design, centred = _within_arm(columns, outcome, arm, arms)
+    design, centred = within_arm(columns, outcome, arm, arms)
     if design.shape[1] == 0:
         return Penalty(kind, 1.0, float(np.mean(centred**2)))
     if kind == "ridge":
-        ridge = RidgeCV(alphas=_RIDGE_PENALTIES, fit_intercept=False, store_cv_results=True).fit(design, centred)
-        return Penalty(kind, float(ridge.alpha_), float(np.min(ridge.cv_results_.mean(axis=0))))
-    pairs = [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
-    with warnings.catch_warnings():
-        # the path's far end need not converge: the chosen penalty is refitted below to full precision
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        lasso = LassoCV(alphas=_LASSO_PENALTIES, cv=pairs, fit_intercept=False, tol=1e-3, max_iter=5000).fit(
-            design, centred
-        )
-    return Penalty(kind, float(lasso.alpha_), float(lasso.mse_path_.mean(axis=1).min()))
+        errors = _errors_left_out(design, centred)
+        return Penalty(kind, float(_RIDGE_PENALTIES[np.argmin(errors)]), float(errors.min()))
+    ratio = 1.0 if kind == "lasso" else _MIXED
+    largest = float(np.abs(design.T @ centred).max()) / len(centred) / ratio
+    if largest < 1e-12:
+        return Penalty(kind, 1.0, float(np.mean(centred**2)))
+    errors = _errors_of_path(design, centred, folds, largest * _LASSO_SHARES, ratio)
+    return Penalty(kind, float(largest * _LASSO_SHARES[np.argmin(errors)]), float(errors.min()))
+
+
+def _errors_left_out(design: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Mean squared error of each ridge penalty, every person left out once, from one decomposition."""
+    left, singular, _ = np.linalg.svd(design, full_matrices=False)
+    kept = singular[:, None] ** 2 / (singular[:, None] ** 2 + _RIDGE_PENALTIES)
+    fitted = left @ (kept * (left.T @ outcome)[:, None])
+    own = left**2 @ kept
+    return np.asarray((((outcome[:, None] - fitted) / np.maximum(1 - own, 1e-9)) ** 2).mean(axis=0))
+
+
+def _errors_of_path(
+    design: np.ndarray, outcome: np.ndarray, folds: np.ndarray, penalties: np.ndarray, ratio: float
+) -> np.ndarray:
+    """Mean squared error of each penalty over the inner folds."""
+    squares = np.zeros(len(penalties))
+    for fold in np.unique(folds):
+        test = folds == fold
+        if test.all():
+            continue
+        with warnings.catch_warnings():
+            # the path's far end need not converge: the chosen penalty is refitted to full precision
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            _, path, _ = enet_path(
+                np.asfortranarray(design[~test]),
+                outcome[~test],
+                l1_ratio=ratio,
+                alphas=penalties,
+                tol=1e-3,
+                max_iter=1000,
+                precompute=True,
+            )
+        squares += ((outcome[test][:, None] - design[test] @ path) ** 2).mean(axis=0)
+    return squares / max(len(np.unique(folds)), 1)
 
 
 def fit_linear(penalty: Penalty, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int) -> LinearArms:
     """Fit main effects and arm-specific deviations at a given penalty; arm means are not penalised."""
     width = columns.shape[1]
-    design, centred = _within_arm(columns, outcome, arm, arms)
+    design, centred = within_arm(columns, outcome, arm, arms)
     if width == 0:
         weights = np.zeros(0)
     elif penalty.kind == "ridge":
-        weights = Ridge(alpha=penalty.strength, fit_intercept=False).fit(design, centred).coef_
+        weights = _ridge(design, centred, penalty.strength)
     else:
-        model = Lasso(alpha=penalty.strength, fit_intercept=False, tol=1e-4, max_iter=50_000)
+        share = 1.0 if penalty.kind == "lasso" else _MIXED
+        model = ElasticNet(
+            alpha=penalty.strength, l1_ratio=share, fit_intercept=False, tol=1e-4, max_iter=50_000, precompute=True
+        )
         weights = model.fit(design, centred).coef_
     main = weights[:width]
     own = weights[width:].reshape(arms, width) if arms > 1 else np.zeros((1, width))
     coefficients = main + own
-    intercepts = np.array([np.mean(outcome[arm == a] - columns[arm == a] @ coefficients[a]) for a in range(arms)])
-    return LinearArms(coefficients, intercepts)
+    rest = outcome - (columns * coefficients[arm]).sum(axis=1)
+    return LinearArms(coefficients, arm_means(rest, arm, arms))
 
 
-def _within_arm(columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int) -> tuple[np.ndarray, np.ndarray]:
+def _ridge(design: np.ndarray, outcome: np.ndarray, strength: float) -> np.ndarray:
+    if design.shape[1] <= len(design):
+        inner = design.T @ design
+        inner[np.diag_indices_from(inner)] += strength
+        return np.asarray(cho_solve((cholesky(inner, lower=True), True), design.T @ outcome))
+    inner = design @ design.T
+    inner[np.diag_indices_from(inner)] += strength
+    return np.asarray(design.T @ cho_solve((cholesky(inner, lower=True), True), outcome))
+
+
+def arm_means(outcome: np.ndarray, arm: np.ndarray, arms: int) -> np.ndarray:
+    """Mean of each arm's people; everybody's where an arm has nobody.
+
+    Examples
+    --------
+    >>> arm_means(np.array([1.0, 2.0, 6.0]), np.array([0, 0, 1]), 3).tolist()
+    [1.5, 6.0, 3.0]
+    """
+    return np.array([float((outcome[arm == a] if (arm == a).any() else outcome).mean()) for a in range(arms)])
+
+
+def within_arm(columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int) -> tuple[np.ndarray, np.ndarray]:
     """Columns, and columns per arm, with outcome: all as differences from the mean of the person's arm."""
     design = [columns]
     if arms > 1:
         design += [columns * (arm == a)[:, None] for a in range(arms)]
     stacked = np.hstack(design)
     centred = outcome.astype(float).copy()
-    for a in range(arms):
+    for a in np.unique(arm):
         rows = arm == a
         stacked[rows] -= stacked[rows].mean(axis=0)
         centred[rows] -= centred[rows].mean()
@@ -130,15 +320,22 @@ def fit_forests(
     list of Booster, one per arm
         Predicting outcome points.
     """
-    return [_fit_forest(values[arm == a], outcome[arm == a], settings, trees, seed * arms + a) for a in range(arms)]
+    means = arm_means(outcome, arm, arms)
+    return [_fit_forest(values, outcome, arm == a, means[a], settings, trees, seed * arms + a) for a in range(arms)]
 
 
 def _fit_forest(
-    values: np.ndarray, outcome: np.ndarray, settings: ResponseSettings, trees: int, seed: int
+    values: np.ndarray,
+    outcome: np.ndarray,
+    inside: np.ndarray,
+    mean: float,
+    settings: ResponseSettings,
+    trees: int,
+    seed: int,
 ) -> xgboost.Booster:
     parameters = {
         "objective": "reg:squarederror",
-        "base_score": float(outcome.mean()),
+        "base_score": float(mean),
         "learning_rate": 1.0,
         "num_parallel_tree": trees,
         "max_depth": settings.tree_depth,
@@ -146,16 +343,26 @@ def _fit_forest(
         "subsample": 0.8,
         "colsample_bynode": 0.4,
         "reg_lambda": 1.0,
-        "max_bin": 64,
+        "max_bin": 32,
         "tree_method": "hist",
         "seed": seed % 2**31,
         "nthread": 1,
     }
-    return _one_tree_per_round(xgboost.train(parameters, _matrix(values, outcome), num_boost_round=1))
+    if inside.sum() < _FEWEST_FOR_TREES:
+        return _only_a_mean(parameters, values, mean)
+    return xgboost.train(parameters, _matrix(values[inside], outcome[inside]), num_boost_round=1)
+
+
+def _only_a_mean(parameters: Mapping[str, Any], values: np.ndarray, mean: float) -> xgboost.Booster:
+    """One tree without a split: an arm of hardly anybody has its mean."""
+    rows = _matrix(values, np.full(len(values), mean))
+    return xgboost.train({**parameters, "num_parallel_tree": 1, "max_depth": 1}, rows, num_boost_round=1)
 
 
 def _one_tree_per_round(forest: xgboost.Booster) -> xgboost.Booster:
     """Store a forest's trees as rounds of one tree each: the same sum, in the only form that shap reads."""
+    if forest.num_boosted_rounds() > 1:
+        return forest
     stored = json.loads(forest.save_raw("json"))
     model = stored["learner"]["gradient_booster"]["model"]
     model["gbtree_model_param"]["num_parallel_tree"] = "1"
@@ -170,6 +377,42 @@ def predict_forest(forest: xgboost.Booster, values: np.ndarray) -> np.ndarray:
     if len(values) == 0:
         return np.zeros(0)
     return np.asarray(forest.predict(_matrix(values)), dtype=float)
+
+
+def fit_boosted(
+    values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, parameters: Mapping[str, float], seed: int
+) -> TreeArms:
+    """Boost shallow trees per arm; all arms start from their own mean."""
+    rounds = int(parameters.get("rounds", 60))
+    found = []
+    for a, mean in enumerate(arm_means(outcome, arm, arms)):
+        inside = arm == a
+        options = {
+            "objective": "reg:squarederror",
+            "base_score": float(mean),
+            "learning_rate": float(parameters.get("rate", 0.05)),
+            "max_depth": int(parameters.get("depth", 2)),
+            "min_child_weight": int(parameters.get("leaf", 10)),
+            "subsample": 0.7,
+            "colsample_bynode": 0.4,
+            "reg_lambda": 5.0,
+            "max_bin": 32,
+            "tree_method": "hist",
+            "seed": (seed * arms + a) % 2**31,
+            "nthread": 1,
+        }
+        if inside.sum() < _FEWEST_FOR_TREES:
+            found.append(_only_a_mean(options, values, mean))
+            continue
+        found.append(xgboost.train(options, _matrix(values[inside], outcome[inside]), num_boost_round=rounds))
+    return TreeArms(found)
+
+
+def _load_trees(path: Path) -> xgboost.Booster:
+    trees = xgboost.Booster()
+    trees.load_model(str(path))
+    trees.set_param({"nthread": 1})
+    return trees
 
 
 def _matrix(values: np.ndarray, outcome: np.ndarray | None = None) -> xgboost.DMatrix:

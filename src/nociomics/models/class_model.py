@@ -1,4 +1,4 @@
-"""Class probabilities under each treatment: a penalised logistic model per modality, fused with weights."""
+"""Class probabilities under each treatment: penalised logistic models per modality and of all, fused with weights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
+from nociomics.models.candidates import Candidate, candidates_for
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, ResponseSettings
@@ -19,13 +20,15 @@ from nociomics.tables.study import Target
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _EVERYTHING = 10**9
+_TOGETHER = "(all modalities)"
 
 
 class ClassModel:
     """Predict class probabilities under every treatment.
 
     Per modality: compressed or raw columns and the penalty are chosen by log loss over the inner folds.
-    The modalities' out-of-fold log-odds are then fused with non-negative weights that are drawn towards
+    One more model takes the columns of all modalities together; below 100 people it stands alone.
+    Their out-of-fold log-odds are then fused with non-negative weights that are drawn towards
     equal ones. A modality that a person lacks adds nothing to that person's log-odds.
 
     Attributes
@@ -62,9 +65,24 @@ class ClassModel:
         ]
         best = _best_per_modality(chosen)
         self._combine(best, training)
-        self.intercepts_, shares = fusion.fuse([choice["out_of_fold"] for choice in best])
-        self._refit(fusion, best, shares, known, training)
+        names = [candidate.name for candidate in self._candidates(len(fusion.classes))]
+        members = best if "late_fusion" in names or not best else []
+        if "plain_l2" in names and (len(best) > 1 or not members) and best:
+            members = [*members, self._everything(fusion, training, known)]
+        self.intercepts_, shares = fusion.fuse([choice["out_of_fold"] for choice in members])
+        self._refit(fusion, members, shares, known, training)
         return self
+
+    def _candidates(self, people: int) -> list[Candidate]:
+        """Take the table's lines for so many people; when all ask for more, all of them."""
+        fitting = candidates_for(self.target.kind, len(self.arms_), self.settings.candidates)
+        enough = [one for one in fitting if people >= one.parameters.get("fewest", 0)]
+        return enough or fitting
+
+    def _everything(self, fusion: _Fusion, training: Training, known: np.ndarray) -> dict[str, Any]:
+        """One penalised model of the chosen columns of all modalities together."""
+        columns = self._inputs(self.blocks_.transform(training.features))[known]
+        return {"modality": _TOGETHER, **_strength(fusion, columns)}
 
     def _forms(self, training: Training) -> list[tuple[FeatureBlocks, str]]:
         raw = self.block_settings.model_copy(update={"raw_up_to": _EVERYTHING})
@@ -82,16 +100,7 @@ class ClassModel:
         self, fusion: _Fusion, encoder: FeatureBlocks, modality: str, training: Training, known: np.ndarray
     ) -> dict[str, Any]:
         columns = _standardised(_only(encoder.transform(training.features), modality))[known]
-        tried = fusion.out_of_fold(columns, _STRENGTHS)
-        losses = [fusion.log_loss(logits) for logits in tried]
-        best = int(np.argmin(losses))
-        return {
-            "modality": modality,
-            "encoder": encoder,
-            "strength": _STRENGTHS[best],
-            "out_of_fold": tried[best],
-            "loss": losses[best],
-        }
+        return {"modality": modality, "encoder": encoder, **_strength(fusion, columns)}
 
     def _combine(self, best: list[dict[str, Any]], training: Training) -> None:
         """Make one encoder of the chosen form of each modality."""
@@ -118,9 +127,9 @@ class ClassModel:
             rng = np.random.default_rng([self.seed, refit])
             drawn = fusion.drawn(rng)
             for choice, share in zip(best, shares, strict=True):
-                inside = np.flatnonzero(modality == choice["modality"])
+                inside = np.flatnonzero((modality == choice["modality"]) | (choice["modality"] == _TOGETHER))
                 own = fusion.fit_weights(columns[np.ix_(drawn, inside)], drawn, (choice["strength"],))
-                self.weights_[refit][:, inside, :] = share * own[0]
+                self.weights_[refit][:, inside, :] += share * own[0]
 
     def encode(self, features: pl.DataFrame) -> Encoded:
         """Model columns of people."""
@@ -254,6 +263,33 @@ class _Fusion:
 
     def _loss(self, logits: np.ndarray) -> float:
         return float(-np.mean(log_softmax(logits, axis=1)[np.arange(len(self.classes)), self.classes]))
+
+
+def _strength(fusion: _Fusion, columns: np.ndarray) -> dict[str, Any]:
+    """Choose the penalty by log loss over the inner folds."""
+    tried = fusion.out_of_fold(columns, _STRENGTHS)
+    losses = [fusion.log_loss(logits) for logits in tried]
+    best = int(np.argmin(losses))
+    return {"strength": _STRENGTHS[best], "out_of_fold": tried[best], "loss": losses[best]}
+
+
+def fit_classes_alone(
+    columns: np.ndarray, classes: np.ndarray, n_classes: int, folds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit one penalised logistic model without treatments: weights (n_columns, n_classes) and intercepts (n_classes,).
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n_people, n_columns)
+        Standardised, nothing missing.
+    classes, folds : ndarray of shape (n_people,)
+        Number of each person's class; inner fold for the penalty.
+    """
+    fusion = _Fusion(classes, np.zeros(len(classes), dtype=int), 1, n_classes, folds)
+    chosen = _strength(fusion, columns)
+    intercepts, shares = fusion.fuse([chosen["out_of_fold"]])
+    weights = fusion.fit_weights(columns, np.arange(len(classes)), (chosen["strength"],))[0][0]
+    return shares[0] * weights, intercepts[0]
 
 
 def _rotated(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

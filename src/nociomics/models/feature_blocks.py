@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from nociomics.errors import LeakageError, StudyError
+from nociomics.models.combat import FrozenComBat, fit_combat
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings
 
 LOG_MODALITY = "biomarkers"
+# Draws a batch's shift of one column towards that of the others: one column alone has no others. On simulated columns
+# with batches of 10, 20 and 60 people it came nearer to the values without batches than standardising within the
+# batch did, with 2 columns (error 0.30, 0.22, 0.13 against 0.33, 0.24, 0.13) as with 200 (0.24, 0.20, 0.12 against
+# 0.34, 0.25, 0.14).
+COMBAT_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ class _Part:
     standardised: bool
     loadings: list[list[float]] | None = None
     component_scale: list[float] = field(default_factory=list)
+    combat: FrozenComBat | None = None
 
 
 class FeatureBlocks:
@@ -61,7 +69,9 @@ class FeatureBlocks:
 
     Nothing is imputed here: a value that was not measured stays NaN, and so does every component of a
     modality of which nothing was measured. Analytes are taken as log2. Values that are only comparable
-    within a batch or cohort (catalogue column ``within``) are standardised within it.
+    within a batch or cohort (catalogue column ``within``) have it taken out by a frozen ComBat; a single column,
+    which cannot tell how a batch shifts columns in general, is standardised within it instead. A batch that
+    training did not know passes through and is told by `unseen_batches`.
 
     Parameters
     ----------
@@ -129,11 +139,41 @@ class FeatureBlocks:
         within = [part.within for part in self.parts_ if part.within]
         return sorted({*numeric, *within, *self.categories_})
 
+    def unseen_batches(self, features: pl.DataFrame) -> np.ndarray:
+        """Say for each person whether something was measured in a batch that training did not know.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_people,)
+            False for a person of whom nothing of these modalities was measured.
+        """
+        unseen = np.zeros(features.height, dtype=bool)
+        for part in self.parts_:
+            if part.within is None:
+                continue
+            held = [name for name in part.features if name in features.columns]
+            measured = features.select(pl.any_horizontal(pl.col(held).is_not_null())) if held else None
+            if measured is not None:
+                unseen |= measured.to_series().to_numpy() & ~self._known_batch(part, features)
+        return unseen
+
+    def with_batches_of(self, features: pl.DataFrame) -> FeatureBlocks:
+        """Return a copy that also knows every new batch of at least 10 of these people, learned without any outcome.
+
+        These people are then encoded with each other's help: right for a whole new site or cohort, never for one
+        person. What was learned of the batches of training stays as it is.
+        """
+        further = copy.copy(self)
+        further.parts_ = [self._with_batches(part, features) for part in self.parts_]
+        return further
+
     def to_dict(self) -> dict[str, Any]:
         """Everything learned, as plain JSON values."""
         return {
             "settings": self.settings.model_dump(),
-            "parts": [vars(part) for part in self.parts_],
+            "parts": [
+                {**vars(part), "combat": None if part.combat is None else part.combat.to_dict()} for part in self.parts_
+            ],
             "categories": {name: list(entry) for name, entry in self.categories_.items()},
         }
 
@@ -141,7 +181,7 @@ class FeatureBlocks:
     def from_dict(cls, stored: dict[str, Any]) -> FeatureBlocks:
         """Rebuild from `to_dict`."""
         blocks = cls(BlockSettings(**stored["settings"]))
-        blocks.parts_ = [_Part(**part) for part in stored["parts"]]
+        blocks.parts_ = [_stored_part(part) for part in stored["parts"]]
         # a file's own order of keys says nothing: categories come by modality and name, as `fit` has them
         categories = sorted(stored["categories"].items(), key=lambda entry: (entry[1][0], entry[0]))
         blocks.categories_ = {name: (entry[0], entry[1], list(entry[2])) for name, entry in categories}
@@ -161,14 +201,21 @@ class FeatureBlocks:
         names, groups = _where(names, useful), _where(rows["group"].to_list(), useful)
         logged, values = _where(logged, useful), values[:, useful]
         wide = len(names) > self.settings.raw_up_to
+        combat = None
+        if within is not None and len(names) >= COMBAT_COLUMNS:
+            measured = ~np.isnan(values).all(axis=1)
+            combat = fit_combat(values[measured], level_of[measured])
+            values, level_of = combat.transform(values, level_of), np.full(len(level_of), "", dtype=object)
         centre, scale = _location_scale(values, level_of)
-        part = _Part(modality, names, groups, logged, within, centre, scale, wide or within is not None)
+        part = _Part(modality, names, groups, logged, within, centre, scale, wide or within is not None, combat=combat)
         if wide:
             _learn_components(part, _standardise(values, level_of, part), self.settings.components)
         return part
 
     def _encode_part(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
         values = _numbers(features, part.features, part.logged)
+        if part.combat is not None:
+            values = part.combat.transform(values, _levels_of(features, part.within))
         if part.standardised:
             values = _standardise(values, _levels_of(features, part.within), part)
         if part.loadings is None:
@@ -177,6 +224,21 @@ class FeatureBlocks:
         scores = np.nan_to_num(values) @ np.asarray(part.loadings) / np.asarray(part.component_scale)
         scores[empty] = np.nan
         return np.asarray(scores)
+
+    def _known_batch(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
+        level_of = _levels_of(features, part.within)
+        return part.combat.known(level_of) if part.combat is not None else _is_any(level_of, set(part.centre) - {""})
+
+    def _with_batches(self, part: _Part, features: pl.DataFrame) -> _Part:
+        if part.within is None:
+            return part
+        values, level_of = _numbers(features, part.features, part.logged), _levels_of(features, part.within)
+        measured = ~np.isnan(values).all(axis=1)
+        values, level_of = values[measured], level_of[measured]
+        if part.combat is not None:
+            return replace(part, combat=part.combat.with_batches_of(values, level_of))
+        centre, scale = _location_scale(values, level_of)
+        return replace(part, centre=centre | part.centre, scale=scale | part.scale)
 
     def _encode_category(self, name: str, features: pl.DataFrame) -> np.ndarray:
         levels = self.categories_[name][2]
@@ -257,6 +319,15 @@ def _varies(values: np.ndarray) -> np.ndarray:
 
 def _where(items: list, keep: np.ndarray) -> list:
     return [item for item, kept in zip(items, keep, strict=True) if kept]
+
+
+def _stored_part(stored: dict[str, Any]) -> _Part:
+    combat = stored.get("combat")
+    return _Part(**{**stored, "combat": None if combat is None else FrozenComBat.from_dict(combat)})
+
+
+def _is_any(values: np.ndarray, levels: set[str]) -> np.ndarray:
+    return np.array([value in levels for value in values], dtype=bool)
 
 
 def _levels_of(features: pl.DataFrame, within: str | None) -> np.ndarray:

@@ -93,8 +93,7 @@ def predict_response(model: ResponseModel, features: pl.DataFrame, baseline: np.
     encoded = model.encode(features)
     if isinstance(model, ClassModel):
         return _predict_classes(model, model.probabilities(encoded), model.refit_probabilities(encoded))
-    refits = model.refit_expected(encoded)
-    expected = refits.mean(axis=0)
+    refits, expected = model.refit_expected(encoded), model.expected(encoded)
     return Predicted(model.arms_, expected, refits, model.response_probability(expected, baseline), [], None)
 
 
@@ -122,6 +121,7 @@ def out_of_fold(
     variant: str = "full",
     *,
     skip_unlearnable: bool = False,
+    share: float = 1.0,
 ) -> pl.DataFrame:
     """Predict everybody under every treatment by models that never saw that person.
 
@@ -136,6 +136,8 @@ def out_of_fold(
     skip_unlearnable : bool
         Leave out folds whose training part is too small (an arm given at one site only, say), instead of
         raising; their people get no row.
+    share : float
+        Learn from this share of each treatment's people in the training part only, for a learning curve.
 
     Returns
     -------
@@ -155,7 +157,8 @@ def out_of_fold(
         )
         outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
         for fold in np.unique(outer):
-            part, held = _taken(study, np.flatnonzero(outer != fold), inner), np.flatnonzero(outer == fold)
+            places, held = np.flatnonzero(outer != fold), np.flatnonzero(outer == fold)
+            part = _taken(study, places if share == 1 else thinned(study, places, share, seed), inner)
             try:
                 _require_every_class(part.rows, study.rows, target)
                 model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
@@ -216,6 +219,19 @@ def _variant(training: Training, target: Target, variant: str) -> tuple[Training
     elif variant == "without_treatment":
         target = target.model_copy(update={"treatment": None})
     return Training(training.features, catalogue, training.rows, training.inner_fold), target
+
+
+def thinned(study: Training, places: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Keep a share of some people, treatment by treatment; neither ids nor row order decide who stays."""
+    rows = study.rows[places]
+    order = content_order(study.features[places].hstack(rows.drop("patient_id")))
+    rng = np.random.default_rng(seed)
+    arm = rows["treatment"].fill_null("").to_numpy()[order]
+    kept = []
+    for name in np.unique(arm):
+        inside = rng.permutation(order[arm == name])
+        kept.append(inside[: max(1, round(share * len(inside)))])
+    return np.sort(places[np.concatenate(kept)])
 
 
 def _taken(study: Training, places: np.ndarray, inner: np.ndarray) -> Training:

@@ -40,12 +40,28 @@ class ResponseSettings(Strict):
     refits_in_folds: int = Field(
         1, ge=1, le=200, description="refits of each cross-validated model; 1 takes everybody of the training part once"
     )
+    candidates: list[str] = Field(
+        [],
+        description="learners to choose among, by their names in config/models/candidates.csv; left out: all that fit",
+    )
     trees: int = Field(200, ge=1, le=5000, description="trees of each treatment's forest, over all refits together")
     tree_depth: int = Field(4, ge=1, le=12, description="largest depth of a tree")
     leaf_people: int = Field(5, ge=1, description="smallest number of people in a leaf")
     level: float = Field(0.90, gt=0.5, lt=1, description="level of the intervals")
     background_people: int = Field(
         100, ge=10, le=100, description="training people stored as the explanation's background"
+    )
+
+
+class ResamplingSettings(Strict):
+    """How often the whole pipeline is repeated to learn what its figures are worth."""
+
+    permutations: int = Field(
+        0, ge=0, le=10000, description="refits on outcomes dealt out anew within treatment and group; 200 for a p value"
+    )
+    permutations_per_job: int = Field(25, ge=1, description="permutations that one job of the workflow makes")
+    learning_shares: list[float] = Field(
+        [0.25, 0.5, 0.75], description="shares of each training part that the learning curve is measured at"
     )
 
 

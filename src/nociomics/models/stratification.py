@@ -94,7 +94,7 @@ class StratumModel:
         self.centre_, self.scale_ = centre_scale(values)
         standard = (values - self.centre_) / self.scale_
         measured = ~np.isnan(standard).all(axis=1) if standard.shape[1] else np.zeros(len(standard), dtype=bool)
-        self.factors_ = fit_factors(standard[measured], self.settings.factors, self.seed)
+        self.factors_ = fit_factors(standard[measured], self.settings.factors)
         self._choose(self.factors_.scores(standard[measured]))
         return self
 

@@ -1,4 +1,4 @@
-"""Expected change or value under each treatment: the mean of ridge x arm, lasso x arm and a forest per arm."""
+"""Expected change or value under each treatment: the candidates of the table, each with the share that it earned."""
 
 from __future__ import annotations
 
@@ -8,27 +8,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import xgboost
-from scipy.optimize import nnls
-from scipy.stats import norm
+from scipy.special import ndtr
 
-from nociomics.models.arm_learners import (
-    LinearArms,
-    Penalty,
-    choose_penalty,
-    fit_forests,
-    fit_linear,
-    predict_forest,
-)
+from nociomics.models.arm_learners import ArmData, ArmFunction, expected_of, load_function
+from nociomics.models.block_arms import factor_weights
+from nociomics.models.candidates import Tuned, candidates_for, fit, tune
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
 from nociomics.models.linear_inputs import LinearInputs
 from nociomics.models.recalibration import fit_recalibration, outcome_step, recalibrate
 from nociomics.models.settings import BlockSettings, ResponseSettings
+from nociomics.models.shares import combined, level_and_effect_shares
+from nociomics.models.spread import Spread, fit_spread
 from nociomics.tables.study import Target
 
-LINEAR_KINDS = ("ridge", "lasso")
-# as strong as a tenth of the outcome's variation: one learner must be clearly better to outweigh the others
-_SHARE_PRIOR = 0.1
+_FACTORS = 4
 
 
 @dataclass(frozen=True)
@@ -57,10 +50,10 @@ class ValueModel:
     """Predict a change or a value in outcome points under every treatment.
 
     For a change, its line on the baseline is fitted first and without penalty, as a trial's analysis would:
-    a penalised baseline biases who passes a threshold that moves with it. Three learners then share the
-    rest. Each refit draws people with replacement within their arm (a single refit takes everybody once);
-    the prediction is the mean over refits and learners, and the spread over refits makes the intervals of
-    effects.
+    a penalised baseline biases who passes a threshold that moves with it. The candidates of the table then
+    share the rest, level and differences between arms apart, by their errors out of inner fold. Each refit
+    draws people with replacement within their arm; the spread over refits makes the intervals of effects. The
+    prediction itself comes from everybody, each once.
 
     Parameters
     ----------
@@ -77,7 +70,15 @@ class ValueModel:
     ----------
     arms_ : list of str or None
         Treatments in alphabetical order, or ``[None]``.
-    residual_sd_ : float
+    learners_ : list of str
+        Names of the candidates that count.
+    level_shares_, effect_shares_ : ndarray of shape (n_learners,)
+        What each counts in the mean over arms, and in the differences from it.
+    whole_ : list of LinearArms or TreeArms
+        Per learner, from everybody once.
+    functions_ : list of list of LinearArms or TreeArms
+        Per bootstrap refit and learner; empty for a single refit.
+    spread_ : Spread
         Standard deviation of an outcome around its expectation, from errors out of sample.
     """
 
@@ -100,16 +101,17 @@ class ValueModel:
         known = ~np.isnan(outcome) & (arm >= 0)
         self.line_ = self._baseline_line(encoded.values[known], outcome[known], arm[known])
         rest = outcome - self.baseline_part(encoded.values)
-        columns = self.inputs_.transform(encoded)[known]
-        self._learn(columns, encoded.values[known], rest[known], arm[known], training.inner_fold[known])
+        self._learn(self._data(training, encoded, rest, arm).taken(np.flatnonzero(known)))
         self._learn_response(
             training.rows.filter(known), self.inner_expected_ + self.baseline_part(encoded.values[known])
         )
         return self
 
     def _learn_response(self, rows: pl.DataFrame, expected: np.ndarray) -> None:
-        """Learn the outcome's smallest step and how to recalibrate the response, from predictions out of fold."""
+        """Learn spread, the outcome's smallest step and the response's recalibration, from predictions out of fold."""
         baseline = rows["baseline"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        outcome = rows["response_value"].cast(pl.Float64).to_numpy()
+        self.spread_ = fit_spread(outcome - expected, baseline)
         self.baselines_ = np.sort(baseline[~np.isnan(baseline)])
         self.step_ = outcome_step(rows["outcome"].cast(pl.Float64).drop_nulls().to_numpy())
         self.recalibration_ = (0.0, 1.0)
@@ -145,73 +147,84 @@ class ValueModel:
         slope, mean = self.line_
         return np.asarray(slope * np.nan_to_num(values[:, place] - mean))
 
-    def _learn(
-        self, columns: np.ndarray, values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, folds: np.ndarray
-    ) -> None:
-        arms = len(self.arms_)
-        penalties = [choose_penalty(kind, columns, outcome, arm, arms, folds) for kind in LINEAR_KINDS]
-        learners = self._out_of_fold(penalties, columns, values, outcome, arm, folds)
-        self.shares_ = learner_shares(learners, outcome, arm)
-        self.inner_expected_ = self.shares_ @ learners
-        self.residual_sd_ = float(np.sqrt(np.mean((outcome - self.inner_expected_) ** 2)))
-        self.linear_: dict[str, list[LinearArms]] = {penalty.kind: [] for penalty in penalties}
-        self.forests_: list[list[xgboost.Booster]] = []
-        for refit in range(self.refits):
-            rng = np.random.default_rng([self.seed, refit])
-            drawn = _drawn_within(arm, rng) if self.refits > 1 else np.arange(len(arm))
-            self._refit(penalties, columns[drawn], values[drawn], outcome[drawn], arm[drawn], refit)
+    def _data(self, training: Training, encoded: Encoded, outcome: np.ndarray, arm: np.ndarray) -> ArmData:
+        columns = self.inputs_.transform(encoded)
+        modality = np.array([column.modality for column in self.inputs_.columns_])
+        block = np.unique(modality, return_inverse=True)[1] if len(modality) else np.zeros(0, dtype=int)
+        standard = (encoded.values - self.inputs_.centre_) / self.inputs_.scale_
+        factors = factor_weights(standard, columns.shape[1], _FACTORS)
+        by_chance = not (training.rows["assignment"] == "observational").any()
+        return ArmData(
+            columns,
+            encoded.values,
+            outcome,
+            arm,
+            training.inner_fold,
+            len(self.arms_),
+            block,
+            factors,
+            by_chance,
+        )
 
-    def _out_of_fold(
-        self,
-        penalties: list[Penalty],
-        columns: np.ndarray,
-        values: np.ndarray,
-        outcome: np.ndarray,
-        arm: np.ndarray,
-        folds: np.ndarray,
-    ) -> np.ndarray:
-        """Predict the outcome per learner and training person under the arm received, from the other inner folds."""
-        expected = np.zeros((len(penalties) + 1, len(outcome)))
-        arms = len(self.arms_)
-        for fold in np.unique(folds):
-            train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            parts = (columns[train], outcome[train], arm[train], arms)
-            learners = [fit_linear(penalty, *parts).predict(columns[test]) for penalty in penalties]
-            trees = max(1, self.settings.trees // 5)
-            forests = fit_forests(values[train], outcome[train], arm[train], arms, self.settings, trees, self.seed)
-            learners.append(np.column_stack([predict_forest(forest, values[test]) for forest in forests]))
-            expected[:, test] = np.asarray(learners)[:, np.arange(len(test)), arm[test]]
+    def _learn(self, data: ArmData) -> None:
+        tuned = [tune(one, data) for one in candidates_for(self.target.kind, data.arms, self.settings.candidates)]
+        learners = self._out_of_fold(tuned, data)
+        level, effect = level_and_effect_shares(
+            learners, data.outcome, data.arm, np.array([one.candidate.prior for one in tuned])
+        )
+        self.inner_expected_ = data.received(combined(learners, level, effect))
+        used = np.flatnonzero((level > 0) | (effect > 0))
+        kept = [tuned[place] for place in used]
+        self.level_shares_, self.effect_shares_ = level[used], effect[used]
+        self.learners_ = [one.candidate.name for one in kept]
+        everybody = np.arange(len(data.arm))
+        self.whole_ = self._fitted(kept, data, everybody, self.settings.trees, self.seed)
+        self.functions_ = [self._refitted(kept, data, refit) for refit in range(self.refits if self.refits > 1 else 0)]
+
+    def _out_of_fold(self, tuned: list[Tuned], data: ArmData) -> np.ndarray:
+        """Predict (n_learners, n_people, n_arms) from the other inner folds."""
+        expected = np.zeros((len(tuned), len(data.outcome), data.arms))
+        trees = max(1, self.settings.trees // 5)
+        for fold in np.unique(data.folds):
+            train, test = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+            part = data.taken(train)
+            for place, one in enumerate(tuned):
+                function = fit(one, part, self.settings, trees, self.seed)
+                expected[place, test] = expected_of(function, data.columns[test], data.values[test])
         return expected
 
-    def _refit(
-        self,
-        penalties: list[Penalty],
-        columns: np.ndarray,
-        values: np.ndarray,
-        outcome: np.ndarray,
-        arm: np.ndarray,
-        refit: int,
-    ) -> None:
-        arms = len(self.arms_)
-        for penalty in penalties:
-            self.linear_[penalty.kind].append(fit_linear(penalty, columns, outcome, arm, arms))
-        trees = -(-self.settings.trees // self.refits)
-        seed = self.seed * 1000 + refit
-        self.forests_.append(fit_forests(values, outcome, arm, arms, self.settings, trees, seed))
+    def _refitted(self, tuned: list[Tuned], data: ArmData, refit: int) -> list[ArmFunction]:
+        drawn = _drawn_within(data.arm, np.random.default_rng([self.seed, refit]))
+        return self._fitted(tuned, data, drawn, -(-self.settings.trees // self.refits), self.seed * 1000 + refit)
+
+    def _fitted(self, tuned: list[Tuned], data: ArmData, rows: np.ndarray, trees: int, seed: int) -> list[ArmFunction]:
+        part = data.taken(rows)
+        return [fit(one, part, self.settings, trees, seed) for one in tuned]
 
     def encode(self, features: pl.DataFrame) -> Encoded:
         """Model columns of people."""
         return self.blocks_.transform(features)
 
-    def refit_expected(self, encoded: Encoded) -> np.ndarray:
-        """Predict the outcome per refit, person and arm: shape (n_refits, n_people, n_arms), in points."""
+    def expected(self, encoded: Encoded) -> np.ndarray:
+        """Predict the outcome per person and arm, in points: shape (n_people, n_arms)."""
         columns = self.inputs_.transform(encoded)
-        refits = []
-        for place, forests in enumerate(self.forests_):
-            learners = [learner[place].predict(columns) for learner in self.linear_.values()]
-            learners.append(np.column_stack([predict_forest(forest, encoded.values) for forest in forests]))
-            refits.append(np.tensordot(self.shares_, np.asarray(learners), axes=1))
-        return np.asarray(np.asarray(refits) + self.baseline_part(encoded.values)[None, :, None])
+        return np.asarray(self._combined(self.whole_, columns, encoded) + self.baseline_part(encoded.values)[:, None])
+
+    def refit_expected(self, encoded: Encoded) -> np.ndarray:
+        """Predict the outcome per refit, person and arm: shape (n_refits, n_people, n_arms), in points.
+
+        Refits are moved so that their mean is the prediction: they tell how uncertain it is, not another one.
+        """
+        expected = self.expected(encoded)
+        if not self.functions_:
+            return expected[None]
+        columns = self.inputs_.transform(encoded)
+        refits = np.asarray([self._combined(functions, columns, encoded) for functions in self.functions_])
+        return np.asarray(refits - refits.mean(axis=0) + expected)
+
+    def _combined(self, functions: list[ArmFunction], columns: np.ndarray, encoded: Encoded) -> np.ndarray:
+        learners = np.asarray([expected_of(one, columns, encoded.values) for one in functions])
+        return combined(learners, self.level_shares_, self.effect_shares_)
 
     def response_probability(self, expected: np.ndarray, baseline: np.ndarray) -> np.ndarray | None:
         """Probability of the study's response under each arm, or None when it names no response rule.
@@ -226,8 +239,8 @@ class ValueModel:
 
         References
         ----------
-        Response from the continuous outcome, p = Phi((largest outcome that counts - expected outcome) / residual
-        sd), half a step added where outcomes come in steps; then Platt's two-parameter recalibration.
+        Response from the continuous outcome, p = Phi((largest outcome that counts - expected outcome) / spread at the
+        baseline), half a step added where outcomes come in steps; then Platt's two-parameter recalibration.
         """
         if self.target.response is None:
             return None
@@ -249,7 +262,7 @@ class ValueModel:
         if self.step_ > 0:
             limit = (np.floor(limit / self.step_ + 1e-9) + 0.5) * self.step_
         outcome = expected if self.target.kind == "continuous" else baseline[:, None] - expected
-        return np.asarray(norm.cdf((limit[:, None] - outcome) / self.residual_sd_))
+        return np.asarray(ndtr((limit[:, None] - outcome) / self.spread_.at(baseline)[:, None]))
 
     def _largest_response(self, baseline: np.ndarray) -> np.ndarray:
         """Largest outcome that still counts as a response, in points."""
@@ -263,10 +276,12 @@ class ValueModel:
         return np.full(len(baseline), rule.at_most)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the forests into a folder and return everything else as plain JSON values."""
-        for place, forests in enumerate(self.forests_):
-            for arm, forest in enumerate(forests):
-                forest.save_model(str(folder / f"forest_{place:03d}_{arm}.ubj"))
+        """Write the trees into a folder and return everything else as plain JSON values."""
+        fits = {"whole": self.whole_} | {f"{refit:03d}": fitted for refit, fitted in enumerate(self.functions_)}
+        functions = {
+            which: {name: one.save(folder, f"{name}_{which}") for name, one in zip(self.learners_, fitted, strict=True)}
+            for which, fitted in fits.items()
+        }
         return {
             "kind": self.kind,
             "target": self.target.model_dump(),
@@ -274,20 +289,17 @@ class ValueModel:
             "refits": self.refits,
             "seed": self.seed,
             "settings": self.settings.model_dump(),
-            "residual_sd": self.residual_sd_,
+            "spread": self.spread_.to_dict(),
             "step": self.step_,
             "recalibration": list(self.recalibration_),
             "baseline_line": list(self.line_),
-            "learner_shares": self.shares_.tolist(),
+            "learners": self.learners_,
+            "level_shares": self.level_shares_.tolist(),
+            "effect_shares": self.effect_shares_.tolist(),
             "baselines": self.baselines_.tolist(),
             "blocks": self.blocks_.to_dict(),
             "inputs": self.inputs_.to_dict(),
-            "linear": {
-                kind: [
-                    {"coefficients": one.coefficients.tolist(), "intercepts": one.intercepts.tolist()} for one in refits
-                ]
-                for kind, refits in self.linear_.items()
-            },
+            "functions": functions,
         }
 
     @classmethod
@@ -297,56 +309,23 @@ class ValueModel:
         target, settings = Target(**stored["target"]), ResponseSettings(**stored["settings"])
         model = cls(target, blocks.settings, settings, stored["refits"], stored["seed"])
         model.arms_ = stored["arms"]
-        model.residual_sd_ = stored["residual_sd"]
-        model.shares_ = np.asarray(stored["learner_shares"], dtype=float)
+        model.spread_ = Spread.from_dict(stored["spread"])
+        model.learners_ = list(stored["learners"])
+        model.level_shares_ = np.asarray(stored["level_shares"], dtype=float)
+        model.effect_shares_ = np.asarray(stored["effect_shares"], dtype=float)
         model.step_ = stored["step"]
         model.recalibration_ = (stored["recalibration"][0], stored["recalibration"][1])
         model.line_ = (stored["baseline_line"][0], stored["baseline_line"][1])
         model.baselines_ = np.asarray(stored["baselines"], dtype=float)
         model.blocks_ = blocks
         model.inputs_ = LinearInputs.from_dict(stored["inputs"], blocks.columns_)
-        width = len(model.inputs_.columns_)
-        model.linear_ = {
-            kind: [
-                LinearArms(
-                    np.asarray(one["coefficients"], dtype=float).reshape(-1, width), np.asarray(one["intercepts"])
-                )
-                for one in stored["linear"][kind]
-            ]
-            for kind in LINEAR_KINDS  # not the file's order: shares are in this one
+        fits = {
+            which: [load_function(fitted[name], folder, f"{name}_{which}") for name in model.learners_]
+            for which, fitted in sorted(stored["functions"].items())
         }
-        model.forests_ = [
-            [_load_forest(folder / f"forest_{place:03d}_{arm}.ubj") for arm in range(len(model.arms_))]
-            for place in range(stored["refits"])
-        ]
+        model.whole_ = fits.pop("whole")
+        model.functions_ = list(fits.values())
         return model
-
-
-def learner_shares(learners: np.ndarray, outcome: np.ndarray, arm: np.ndarray) -> np.ndarray:
-    """Share of each learner in the mean: non-negative, adding up to 1, drawn towards equal shares.
-
-    Parameters
-    ----------
-    learners : ndarray of shape (n_learners, n_people)
-        Expected outcomes out of fold.
-    outcome, arm : ndarray of shape (n_people,)
-        What was observed, and under which arm.
-
-    References
-    ----------
-    Breiman 1996, Machine Learning 24:49 (stacking with non-negative weights).
-    """
-    count = len(learners)
-    within = outcome.astype(float).copy()
-    for a in np.unique(arm):
-        within[arm == a] -= within[arm == a].mean()
-    size = float(within @ within)
-    if size < 1e-12:
-        return np.full(count, 1.0 / count)
-    pull, sum_up = np.sqrt(_SHARE_PRIOR * size), np.sqrt(1e4 * size)
-    design = np.vstack([learners.T, pull * np.eye(count), np.full((1, count), sum_up)])
-    shares, _ = nnls(design, np.concatenate([outcome, np.full(count, pull / count), [sum_up]]))
-    return np.asarray(shares / shares.sum())
 
 
 def arms_of(rows: pl.DataFrame, target: Target) -> tuple[list[str | None], np.ndarray]:
@@ -363,10 +342,3 @@ def _drawn_within(arm: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Positions drawn with replacement, as many from each arm as it has people."""
     places = [np.flatnonzero(arm == a) for a in np.unique(arm)]
     return np.concatenate([rng.choice(inside, size=len(inside), replace=True) for inside in places])
-
-
-def _load_forest(path: Path) -> xgboost.Booster:
-    forest = xgboost.Booster()
-    forest.load_model(str(path))
-    forest.set_param({"nthread": 1})
-    return forest

@@ -21,9 +21,6 @@ from nociomics.pharmacogenomics.gene_call import joined
 NO_RESULT = "No Result"
 """Phenotype of a gene that was not assessed, as the guideline tables call it."""
 
-OTHER_INDICATION = "depression"
-"""The indication that the guideline tables are written for where dose matters."""
-
 _STRENGTHS = ("none", "Optional", "Moderate", "Strong")
 _NO_STATEMENT = ("NO_RESULT", "NOT_COVERED")
 _LOW_DOSE_NOTE = "Written for the starting doses of depression; name the indication for advice at low doses."
@@ -70,11 +67,6 @@ class Advice:
 def known_drugs() -> tuple[str, ...]:
     """Return every drug of the tables, with and without advice, in their order."""
     return tuple(dict.fromkeys([*load_drug_recommendations()["drug"], *load_drug_gene_pairs()["drug"]]))
-
-
-def known_indications() -> tuple[str, ...]:
-    """Return the indications that may be named."""
-    return (*dict.fromkeys(load_indication_rules()["indication"]), OTHER_INDICATION)
 
 
 @cache

@@ -9,7 +9,7 @@ import polars as pl
 
 from nociomics.errors import NociomicsError, did_you_mean
 from nociomics.knowledge.enzyme_inhibitor import Inhibitor
-from nociomics.knowledge.pharmacogene import INDETERMINATE, NO_ASSIGNMENT
+from nociomics.knowledge.pharmacogene import INDETERMINATE, NO_ASSIGNMENT, known_indications
 from nociomics.pharmacogenomics.gene_call import joined
 from nociomics.pharmacogenomics.guideline import (
     GeneState,
@@ -17,7 +17,6 @@ from nociomics.pharmacogenomics.guideline import (
     advise,
     drug_genes,
     known_drugs,
-    known_indications,
 )
 from nociomics.pharmacogenomics.phenoconversion import as_listed, inhibited_scores, inhibitors_of
 from nociomics.pharmacogenomics.phenotype import read_score, score_phenotype, scored_genes

@@ -60,10 +60,10 @@ def arm_rows(arms: pl.DataFrame) -> list[ArmRow]:
     ----------
     arms : DataFrame, one row per treatment
         ``treatment, people, with_outcome, responders, mean_baseline, mean_outcome, mean_fall,
-        adverse_events``; any may be null or missing but the first two. Responders are given twice, of
+        adverse_events, adverse_known``; any may be null or missing but the first two. Responders are given twice, of
         all people (who is missing counts as not responding) and of those observed.
     """
-    unnamed = "everyone" if arms.height == 1 else "no treatment recorded"
+    unnamed = "everyone" if arms.height == 1 else "none recorded, or one that fewer than 10 people got"
     return [_arm_row(row, unnamed) for row in arms.iter_rows(named=True)]
 
 
@@ -85,7 +85,7 @@ def _arm_row(row: dict[str, Any], unnamed: str) -> ArmRow:
         baseline=number(row.get("mean_baseline")),
         outcome=number(row.get("mean_outcome")),
         fall=number(row.get("mean_fall")),
-        adverse_events=_adverse(row.get("adverse_events"), people),
+        adverse_events=_adverse(row.get("adverse_events"), row.get("adverse_known") or people),
         share=share_known,
         lower=low,
         upper=high,
@@ -93,7 +93,7 @@ def _arm_row(row: dict[str, Any], unnamed: str) -> ArmRow:
 
 
 def _adverse(value: float | None, people: int) -> str:
-    """Write a count of all people; a fraction was given as a share."""
+    """Write a count of the people of whom it is known; a fraction was given as a share."""
     if value is None or is_null(value):
         return NOT_MEASURED
     return out_of(int(value), people) if float(value) == int(value) else share(value)

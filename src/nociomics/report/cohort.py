@@ -11,11 +11,16 @@ from markupsafe import Markup
 
 from nociomics.report.arms import arm_rows
 from nociomics.report.formats import interval, is_null, number, plural, share
-from nociomics.report.pain_types import pain_type_rows, subgroup_rows
+from nociomics.report.options import harm_view
+from nociomics.report.overlap import dropout_sentence, overlap_view
+from nociomics.report.pain_types import pain_type_rows, subgroup_table
 from nociomics.report.performance import (
+    abstention_tables,
     curve_charts,
     gain_table,
+    harm_figures,
     headline_table,
+    learning_table,
     other_figures,
     policy_figures,
     policy_table,
@@ -114,7 +119,9 @@ def cohort_report(context: CohortReportData) -> str:
         response=None if target is None else response_words(target),
         flow=context.flow.to_dicts(),
         pain_types=pain_type_rows(context.pain_types),
-        subgroups=subgroup_rows(context.curves),
+        subgroups=subgroup_table(context.curves),
+        overlap=overlap_view(context.curves),
+        dropout=dropout_sentence(context.metrics, context.gate),
         arms=_arms(context.arms),
         modalities=modality_rows(context.catalogue),
         quality=quality_sentence(context.findings),
@@ -126,6 +133,10 @@ def cohort_report(context: CohortReportData) -> str:
         policies=policy_table(context.curves),
         charts=curve_charts(context.curves),
         policy=policy_figures(context.metrics),
+        abstention=abstention_tables(context.curves),
+        learning=learning_table(context.curves),
+        harm=harm_view(target, context.gate, [], context.arms),
+        harm_figures=harm_figures(context.metrics),
         recommended=_recommended(context),
         spread=_spread(context.predictions),
         strata=strata_view(context.strata_summary, context.assignments, context.factor_scores),

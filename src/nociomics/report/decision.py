@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from nociomics.report.formats import in_ten, is_null, number
+from nociomics.report.formats import NOT_MEASURED, in_ten, is_null, number
+from nociomics.report.options import HarmView
 from nociomics.report.wording import NO_HETEROGENEITY, NOT_TESTED, headline_measure, plain_modality, verdict, was_tested
 from nociomics.tables.study import Target
 
@@ -158,6 +159,23 @@ def plain_chance(p_response: float | None) -> str:
     if p_response is None or is_null(p_response):
         return "How many people like you reach the goal was not worked out."
     return f"The model expects {in_ten(p_response)} people like you to reach the goal."
+
+
+def plain_harm(harm: HarmView | None, treatment: str | None) -> str:
+    """Say in plain words how often a treatment did harm; empty when the study does not look at harm.
+
+    Parameters
+    ----------
+    harm : HarmView or None
+    treatment : str or None
+    """
+    told = None if harm is None else next((row for row in harm.rows if row["treatment"] == treatment), None)
+    if told is None:
+        return ""
+    if told["harm"] == NOT_MEASURED:
+        return "How often it has unwanted effects is not known."
+    who = "people like you" if harm is not None and harm.personal else "people in the study"
+    return f"Unwanted effects: in {told['harm']} of {who}."
 
 
 def plain_reason(by_modality: list[tuple[str, float]], arm: str | None) -> list[str]:

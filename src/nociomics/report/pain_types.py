@@ -11,7 +11,13 @@ from nociomics.report.formats import interval, is_null, out_of
 from nociomics.report.plots import share_strip
 
 _FEWEST = 5
-_METRICS = {"auroc": "AUROC", "coverage_90": "coverage of 90 % intervals"}
+_METRICS = {
+    "auroc": "AUROC",
+    "calibration_in_the_large": "calibration in the large",
+    "coverage_90": "coverage of 90 % intervals",
+    "accuracy": "accuracy",
+}
+_HELD_TO = "below the 0.85 that 200 people must reach"
 
 
 def pain_type_rows(pain_types: pl.DataFrame | None) -> list[dict[str, Any]]:
@@ -41,7 +47,7 @@ def _row(name: str | None, people: int, everybody: int) -> dict[str, Any]:
 
 
 def subgroup_rows(curves: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Figures of each subgroup that has enough people: ``trait, level, metric, text, n``.
+    """Figures of each subgroup, and which are too small to show: ``trait, level, metric, text, n``.
 
     Parameters
     ----------
@@ -53,9 +59,36 @@ def subgroup_rows(curves: Mapping[str, Any]) -> list[dict[str, Any]]:
             "trait": str(row["trait"]).replace("_", " "),
             "level": row["level"],
             "metric": _METRICS.get(row["metric"], row["metric"]),
-            "text": interval(row["value"], row["lower"], row["upper"]),
+            "text": _text(row),
             "n": row["n"],
         }
         for row in curves.get("subgroups") or []
-        if not is_null(row["value"])
+        if row.get("note") or not is_null(row["value"])
     ]
+
+
+def subgroup_table(curves: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Lay the figures of `subgroup_rows` out with one line per group.
+
+    Returns
+    -------
+    dict or None
+        ``metrics`` (list of str) and ``groups``: ``trait, level, n`` (people with the first figure; null when too few
+        to show) and ``texts``, one per metric. None when there are no subgroups.
+    """
+    rows = subgroup_rows(curves)
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        empty = {"trait": row["trait"], "level": row["level"], "n": None, "texts": dict.fromkeys(metrics, "")}
+        group = groups.setdefault((row["trait"], row["level"]), empty)
+        group["texts"][row["metric"]] = row["text"]
+        group["n"] = group["n"] if group["n"] is not None else row["n"]
+    return {"metrics": metrics, "groups": list(groups.values())} if groups else None
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    if row.get("note"):
+        return str(row["note"])
+    text = interval(row["value"], row["lower"], row["upper"])
+    return f"{text}, {_HELD_TO}" if row.get("accepted") is False else text

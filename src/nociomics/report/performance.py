@@ -10,7 +10,17 @@ from markupsafe import Markup
 
 from nociomics.report.formats import interval, is_null
 from nociomics.report.plots import Scale, axis_strip, calibration_chart, interval_strip, net_benefit_chart
-from nociomics.report.wording import Measure, comparator_words, headline_measure, read_measure, split_metric
+from nociomics.report.wording import (
+    HARM,
+    METRICS,
+    Measure,
+    MetricName,
+    comparator_words,
+    headline_measure,
+    read_measure,
+    split_metric,
+    unmeasured,
+)
 
 _POLICY_WORDS = {
     "model": "the model's choice",
@@ -60,7 +70,15 @@ def _table(caption: str, measures: list[tuple[str, Measure]], strong: str | None
 
 
 def _measures(metrics: Mapping[str, Any]) -> list[Measure]:
-    return [found for found in (read_measure(metrics, name) for name in metrics) if found is not None]
+    benefit = [name for name in metrics if not name.startswith(HARM)]
+    return [found for found in (read_measure(metrics, name) for name in benefit) if found is not None]
+
+
+def harm_figures(metrics: Mapping[str, Any]) -> tuple[list[Measure], str | None]:
+    """List how well the adverse event is predicted, and say why a figure lacks (the reason is one for all)."""
+    own = {name.removeprefix(HARM): entry for name, entry in metrics.items() if name.startswith(HARM)}
+    reasons = [reason for _, reason in unmeasured(own) if reason]
+    return _measures(own), reasons[0] if reasons else None
 
 
 def headline_table(metrics: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> MetricTable | None:
@@ -129,6 +147,67 @@ def policy_table(curves: Mapping[str, Any]) -> MetricTable | None:
         strip = interval_strip(*ends, scale, f"{label}: {text}", strong=row["policy"] == "model")
         rows.append(MetricRow(label, text, row.get("n"), "", "", strip))
     return MetricTable("mean outcome", rows, axis_strip(scale, "Scale of the mean outcome"))
+
+
+def abstention_tables(curves: Mapping[str, Any]) -> dict[str, MetricTable]:
+    """Set out figures by share of people answered, the surest first, from ``curves["abstention"]``.
+
+    Parameters
+    ----------
+    curves : mapping
+        ``abstention``: {choice, prediction}, each a list of {share, n, value, lower, upper}; optional.
+
+    Returns
+    -------
+    dict of str to MetricTable
+        ``choice`` (gain over a treatment drawn by lot) and ``prediction`` (accuracy), as far as they are there.
+    """
+    words = {"choice": "gain over a treatment drawn by lot", "prediction": "share of right answers"}
+    found = {}
+    for name, caption in words.items():
+        rows = (curves.get("abstention") or {}).get(name) or []
+        known = [row for row in rows if not is_null(row.get("value"))]
+        if known:
+            found[name] = _by_share(known, caption, zero=name == "choice")
+    return found
+
+
+def learning_table(curves: Mapping[str, Any]) -> MetricTable | None:
+    """Set out the headline by the share of each training part that was learned from, from ``curves["learning"]``.
+
+    Parameters
+    ----------
+    curves : mapping
+        ``learning``: a list of {share, metric, value, lower, upper, n}, whole training parts last; optional.
+    """
+    known = [row for row in curves.get("learning") or [] if not is_null(row.get("value"))]
+    if len(known) < 2:
+        return None
+    measured = METRICS.get(known[0]["metric"], MetricName(known[0]["metric"]))
+    reference = [] if measured.chance is None else [measured.chance]
+    scale = Scale.around([row[end] for row in known for end in ("value", "lower", "upper")], include=reference)
+    drawn = []
+    for row in known:
+        label = "all of them" if row["share"] >= 1 else f"{100 * row['share']:.0f}% of them"
+        text = interval(row["value"], row["lower"], row["upper"], measured.decimals)
+        ends = (row["value"], row["lower"], row["upper"])
+        strip = interval_strip(*ends, scale, f"{label}: {text}", reference=measured.chance)
+        drawn.append(MetricRow(label, text, row["n"], "", "", strip))
+    return MetricTable(measured.label, drawn, axis_strip(scale, f"Scale of {measured.label}"))
+
+
+def _by_share(rows: list[dict[str, Any]], caption: str, *, zero: bool) -> MetricTable:
+    ends = [row[end] for row in rows for end in ("value", "lower", "upper")]
+    scale = Scale.around(ends, include=[0.0] if zero else [])
+    drawn = []
+    for row in rows:
+        label = "everybody" if row["share"] >= 1 else f"the surest {100 * row['share']:.0f}%"
+        text = interval(row["value"], row["lower"], row["upper"], signed=zero)
+        strip = interval_strip(
+            row["value"], row["lower"], row["upper"], scale, f"{label}: {text}", reference=0.0 if zero else None
+        )
+        drawn.append(MetricRow(label, text, row["n"], "", "", strip))
+    return MetricTable(caption, drawn, axis_strip(scale, f"Scale of {caption}"))
 
 
 def curve_charts(curves: Mapping[str, Any]) -> dict[str, Markup]:

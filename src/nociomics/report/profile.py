@@ -16,12 +16,15 @@ from nociomics.report.decision import (
     plain_chance,
     plain_expected,
     plain_goal,
+    plain_harm,
     plain_performance,
     plain_reason,
 )
 from nociomics.report.explanation import Explanation, explain_contrast, explain_one
 from nociomics.report.formats import NOT_MEASURED, in_ten, interval, is_null, number, quantity, share
-from nociomics.report.pgx_rows import advice_view, call_rows
+from nociomics.report.options import HarmView, harm_view
+from nociomics.report.pgx_advice import drug_groups, shared_sentence
+from nociomics.report.pgx_rows import gene_rows, has_guideline
 from nociomics.report.plots import Scale, axis_strip, interval_strip, percentile_strip, share_strip, ten_dots
 from nociomics.report.rendering import render
 from nociomics.report.safety import safety_lines
@@ -69,6 +72,8 @@ class PatientProfileData:
         Similar people in the cohort; None = not measured.
     safety : DataFrame or None
         The person's rows of `SAFETY_ITEMS`.
+    arms : DataFrame or None
+        As in `ARMS`: what became of the whole group.
     """
 
     patient_id: str
@@ -89,6 +94,7 @@ class PatientProfileData:
     missing_modalities: list[str] = field(default_factory=list)
     n_similar: int | None = None
     safety: pl.DataFrame | None = None
+    arms: pl.DataFrame | None = None
 
 
 def patient_profile(context: PatientProfileData) -> str:
@@ -108,28 +114,45 @@ def patient_profile(context: PatientProfileData) -> str:
     decision = decide(context.target, context.gate, context.effects)
     predictions = _predictions(context, decision)
     why = _why(context, decision, predictions)
+    harm = harm_view(context.target, context.gate, predictions, context.arms)
     modalities = context.catalogue["modality"].unique().sort().to_list()
     return render(
         "profile.html",
         data=context,
         decision=decision,
-        plain=_plain(context, predictions, why),
+        plain=_plain(context, predictions, why, harm),
+        harm=harm,
+        caution=next((row.get("caution") for row in predictions), None),
         safety=safety_lines(context.safety),
-        expected=_expected(context, predictions),
+        expected=_expected(context, predictions, personal_harm=harm is not None and harm.personal),
         classes=_classes(predictions),
-        differences=_differences(context.effects, decision),
+        differences=_differences(context, decision),
         why=why,
         refusal=DRIVERS_REFUSED,
         stratum=_stratum(context.assignment),
         blocks=_blocks(context, why),
-        calls=call_rows(context.pgx_calls),
-        advice=advice_view(context.pgx_recommendations),
+        pharmacogenes=_pharmacogenes(context),
         performance=headline_measure(context.metrics, context.gate),
         finding=finding(context.target, context.metrics, context.gate, modalities),
         outcome=outcome_words(context.target),
         response=None if context.target is None else response_words(context.target),
         unmeasured=sum(is_null(context.features.get(name)) for name in context.catalogue["feature"]),
     )
+
+
+def _pharmacogenes(context: PatientProfileData) -> dict[str, Any]:
+    """Write genes and drug advice in short, from the rows that the card shows."""
+    genes = gene_rows(context.pgx_calls)
+    groups = drug_groups(context.pgx_recommendations, genes)
+    tested = [row for row in genes if row.state != "not_tested"]
+    return {
+        "genes": [row for row in tested if has_guideline(row.gene)],
+        "others": [row for row in tested if not has_guideline(row.gene)],
+        "untested": [row.gene for row in genes if row.state == "not_tested"],
+        "shown": [group for group in groups if group.name in ("act", "open")],
+        "shared": shared_sentence(groups),
+        "folded": [group for group in groups if group.name not in ("act", "open")],
+    }
 
 
 def _predictions(context: PatientProfileData, decision: Decision) -> list[dict[str, Any]]:
@@ -142,7 +165,9 @@ def _predictions(context: PatientProfileData, decision: Decision) -> list[dict[s
     return ranked.to_dicts()
 
 
-def _plain(context: PatientProfileData, predictions: list[dict[str, Any]], why: dict[str, Any]) -> dict[str, Any]:
+def _plain(
+    context: PatientProfileData, predictions: list[dict[str, Any]], why: dict[str, Any], harm: HarmView | None
+) -> dict[str, Any]:
     """Collect the half that everyone can read."""
     rows = []
     shown = predictions if has_own_numbers(context.metrics, context.gate) else []
@@ -155,6 +180,7 @@ def _plain(context: PatientProfileData, predictions: list[dict[str, Any]], why: 
                 "expected": plain_expected(context.target, row),
                 "chance": plain_chance(probability),
                 "dots": ten_dots(probability, in_ten(probability)) if known else None,
+                "harm": plain_harm(harm, row["treatment"]),
             }
         )
     one: Explanation | None = why["one"]
@@ -184,7 +210,9 @@ def _threshold(context: PatientProfileData) -> float | None:
     return None if rule.at_most is None else baseline - rule.at_most
 
 
-def _expected(context: PatientProfileData, predictions: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _expected(
+    context: PatientProfileData, predictions: list[dict[str, Any]], *, personal_harm: bool
+) -> dict[str, Any] | None:
     """Dot and interval per treatment on one scale, with the line that counts as a response."""
     answered = [row for row in predictions if not is_null(row["expected"]) or not is_null(row["p_response"])]
     if not predictions:
@@ -200,11 +228,12 @@ def _expected(context: PatientProfileData, predictions: list[dict[str, Any]]) ->
         text = interval(row["expected"], row["lower"], row["upper"])
         label = f"{row['treatment'] or 'outcome'}: {text}"
         strip = interval_strip(row["expected"], row["lower"], row["upper"], scale, label, reference=reference)
+        told = share(row.get("p_adverse")) if personal_harm else None
         rows.append({"treatment": row["treatment"] or "no treatment", "text": text, "strip": strip,
-                     "p_response": share(row["p_response"]), "status": row["status"]})  # fmt: skip
+                     "p_response": share(row["p_response"]), "p_adverse": told, "status": row["status"]})  # fmt: skip
     drawn = any(not is_null(row["expected"]) for row in predictions)
     axis = axis_strip(scale, "Scale of expected values") if drawn else None
-    return {"rows": rows, "axis": axis, "threshold": threshold, "is_change": is_change}
+    return {"rows": rows, "axis": axis, "threshold": threshold, "is_change": is_change, "harm": personal_harm}
 
 
 def _classes(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,13 +247,15 @@ def _classes(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for row in predictions
         for name, value in row.items()
-        if name.startswith("p_") and name != "p_response" and not is_null(value)
+        if name.startswith("p_") and name not in ("p_response", "p_adverse") and not is_null(value)
     ]
 
 
-def _differences(effects: pl.DataFrame | None, decision: Decision) -> dict[str, Any] | None:
+def _differences(context: PatientProfileData, decision: Decision) -> dict[str, Any] | None:
     """Pairs of treatments, turned so that the recommended one comes first; hidden while the gate is closed."""
-    if effects is None or not effects.height or decision.kind not in ("person", "abstained"):
+    effects = context.effects
+    is_open = context.gate is not None and bool(context.gate.get("individual_recommendations"))
+    if not is_open or effects is None or not effects.height or decision.kind not in ("person", "abstained"):
         return None
     rows = [_turned(row, decision.arm) for row in effects.iter_rows(named=True)]
     rows.sort(key=lambda row: (row["first"] != decision.arm, row["first"], row["second"]))

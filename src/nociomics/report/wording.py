@@ -14,12 +14,17 @@ Verdict = Literal["found", "nothing", "worse", "unknown"]
 RESEARCH_USE = "For research. Not for treating a patient without a clinician."
 NO_HETEROGENEITY = "There is no evidence that patients differ in which treatment helps"
 NOT_TESTED = "Whether patients differ in which treatment helps could not be tested"
+ADJUSTED = "an adjusted association, since treatments were not assigned at random"
 DRIVERS_REFUSED = (
     "Drivers are not shown: the model did not pass the gate for explanations. "
     "A model of pure noise has drivers too, and they would mean nothing."
 )
 FEWER_THAN_FIVE = "fewer than 5"
 SMALL_CELLS = 'Groups of one to four people are written as "fewer than 5" and are not drawn.'
+HARM = "adverse_"
+NOT_FOR_ONE = "so no treatment is recommended to any one person, and no drivers of one person's prediction are shown"
+NO_TREATMENT_FOR_ONE = "no treatment is recommended to any one person"
+NO_DRIVER_FOR_ONE = "so no drivers of one person's prediction are shown"
 _PLAIN = frozenset({"clinical", "questionnaires"})
 _SIGNIFICANT = 0.05
 
@@ -64,9 +69,19 @@ METRICS: dict[str, MetricName] = {
     "e90": MetricName("E90", 3, None, "90th percentile of that distance"),
     "half_width_90": MetricName("Half-width of the 90% interval", 2, None, "for one person, in units of the outcome"),
     "marginal_half_width_90": MetricName("The same, ignoring all features", 2, None, "the width to beat"),
+    "surest_half_accuracy": MetricName("Right answers, surer half", 2, None, "share of people, by the likelier answer"),
+    "surest_half_gain": MetricName(
+        "Surer half less the other", 2, 0.0, "share of right answers; 0: being sure says nothing"
+    ),
     "n": MetricName("People", 0, None, "with an outcome and an out-of-fold prediction"),
     "n_events": MetricName("Events", 0, None, "people with the event"),
     "events_per_feature": MetricName("Events per feature", 1, None, "below 10 the model is exploratory"),
+    "outside_overlap": MetricName("Share outside overlap", 2, None, "people who hardly could get some treatment"),
+    "largest_smd": MetricName("Largest imbalance after weighting", 2, None, "standard deviations; 0.1 is the aim"),
+    "largest_smd_unweighted": MetricName("Largest imbalance before weighting", 2, None, "standard deviations"),
+    "smallest_effective_n": MetricName("Smallest effective sample size", 0, None, "of a treatment, after weighting"),
+    "e_value": MetricName("E-value of the policy gain", 1, None, "strength of a hidden trait that would explain it"),
+    "outcome_missing": MetricName("Share without an outcome", 2, None, "people who were predicted, not observed"),
     "minimum_n": MetricName("Minimum size", 0, None, "people that a model of this size needs (Riley)"),
 }
 _COMPARATORS = {
@@ -78,6 +93,8 @@ _COMPARATORS = {
     "treat_all": "treating everyone",
     "pooled": "all folds pooled",
     "held_out_groups": "full model, on groups it never saw",
+    "across_batches": "full model, all batches together",
+    "ipcw": "full model, weighted for missing outcomes",
     "usual": "treatment as given",
     "random": "treatment by lot",
     "majority": "the commonest class for everyone",
@@ -199,7 +216,7 @@ def unmeasured(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Figures that were asked for but have no value, with the reason that stands in their place."""
     found = []
     for name, entry in metrics.items():
-        if read_measure(metrics, name) is None:
+        if not name.startswith(HARM) and read_measure(metrics, name) is None:
             stood_in = read_measure({name: 0.0}, name)
             reason = str(entry.get("method") or "") if isinstance(entry, Mapping) else ""
             found.append((stood_in.label if stood_in else name, reason.removeprefix("not computed: ")))
@@ -240,24 +257,32 @@ def finding(
             "Nothing was predicted: the study names no target, so this run harmonised the data and looked for strata."
         ]
     measure = headline_measure(metrics, gate)
+    withheld = _withheld(target, gate)
     if measure is None:
-        return ["Whether the model can predict anything is not known: its performance was not measured."]
+        unknown = "Whether the model can predict anything is not known: its performance was not measured"
+        return [f"{unknown}{withheld}."]
     judged = verdict(measure, metrics, gate)
     treated = gate is not None and target.treatment is not None
     if judged == "nothing":
         than = _nothing_known(measure)
-        sentences = [f"The model found nothing: its predictions are no better than {than} ({measure.inside})."]
+        sentences = [
+            f"The model found nothing: its predictions are no better than {than} ({measure.inside}){withheld}."
+        ]
     elif judged == "worse":
         sentences = [
             f"The model's predictions are worse than chance ({measure.inside}): "
-            "that points to an error in the data or the analysis, not to a finding."
+            f"that points to an error in the data or the analysis, not to a finding{withheld}."
         ]
     elif judged == "unknown":
-        sentences = [_unknown(measure)]
+        sentences = [_unknown(measure, withheld)]
     else:
         sentences = [_found(target, measure, metrics, gate if treated else None, modalities)]
     if treated and gate is not None:
         sentences.append(treatment_sentence(gate, metrics))
+    if gate is not None and gate.get("confounded"):
+        sentences.append(
+            "The run is confounded: outcomes differ between batches of measurement, so figures count within."
+        )
     if gate is not None and gate.get("exploratory"):
         sentences.append("Read it as exploratory: there are fewer than 10 events per candidate feature.")
     return sentences
@@ -267,10 +292,17 @@ def _nothing_known(measure: Measure) -> str:
     return "naming the commonest class for everyone" if measure.name == "accuracy" else "chance"
 
 
-def _unknown(measure: Measure) -> str:
+def _unknown(measure: Measure, withheld: str) -> str:
     if measure.chance is None:
-        return f"The model's figure is {measure.inside}; there is no value of chance to hold it against."
-    return f"How sure the model is cannot be said: its figure has no interval ({measure.inside})."
+        return f"The model's figure is {measure.inside}; there is no value of chance to hold it against{withheld}."
+    return f"How sure the model is cannot be said: its figure has no interval ({measure.inside}){withheld}."
+
+
+def _withheld(target: Target, gate: Mapping[str, Any] | None) -> str:
+    """Say what a closed gate keeps back, to end the first sentence with; empty when it is open."""
+    if gate is None or gate.get("individual_explanations"):
+        return ""
+    return f", {NOT_FOR_ONE if target.treatment is not None else NO_DRIVER_FOR_ONE}"
 
 
 def _found(
@@ -290,7 +322,7 @@ def _found(
     if clinical is not None and not _is_gain(clinical) and has_omics(modalities):
         buts.append(f"omics add nothing that could be shown over the clinical baseline ({_gain(clinical)})")
     if gate is not None and not gate.get("individual_recommendations"):
-        buts.append("it cannot say which treatment suits whom")
+        buts.append(f"it cannot say which treatment suits whom, so {NO_TREATMENT_FOR_ONE}")
     if buts:
         return f"{start}, but {listed(buts)}."
     if clinical is not None and _is_gain(clinical) and has_omics(modalities):
@@ -321,7 +353,13 @@ def treatment_sentence(gate: Mapping[str, Any], metrics: Mapping[str, Any]) -> s
     if gain is None:
         return f"{start}; what that gains was not measured."
     than = f"giving everyone {best}" if best else "the best single treatment for all"
-    return f"{start}: compared with {than}, the estimated gain is {gain.text}."
+    words = f"{start}: compared with {than}, the estimated gain is {gain.text}"
+    return f"{words}, {ADJUSTED}." if was_observational(gate) else f"{words}."
+
+
+def was_observational(gate: Mapping[str, Any]) -> bool:
+    """Tell whether treatments were compared without randomisation."""
+    return (gate.get("heterogeneity") or {}).get("assignment") == "observational"
 
 
 def was_tested(gate: Mapping[str, Any]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import cast
 
 import polars as pl
 
@@ -85,7 +87,7 @@ class Contract:
         if extra and not self.open:
             found.append(f"{len(extra)} columns are not part of the contract (first: {extra[0]!r})")
         if self.key and all(name in frame.columns for name in self.key):
-            repeated = frame.height - frame.select(self.key).n_unique()
+            repeated = _repeated(frame.select(self.key))
             if repeated:
                 found.append(f"{repeated} rows repeat the key ({', '.join(self.key)})")
         return found
@@ -104,6 +106,14 @@ def empty_frame(contract: Contract) -> pl.DataFrame:
     return pl.DataFrame(schema={column.name: _KINDS[column.kind][0] for column in contract.columns})
 
 
+def _repeated(keys: pl.DataFrame) -> int:
+    """Count rows that repeat another; keys whose hashes differ do, and texts are compared only where they do not."""
+    hashes = keys.to_series().hash() if keys.width == 1 else keys.hash_rows()
+    if hashes.n_unique() == keys.height:
+        return 0
+    return keys.height - keys.n_unique()
+
+
 def _column_problems(values: pl.Series, column: Column) -> list[str]:
     if not isinstance(values.dtype, _KINDS[column.kind]) and values.dtype != pl.Null:
         return [f'column "{column.name}" holds {values.dtype}, expected {column.kind}']
@@ -111,19 +121,23 @@ def _column_problems(values: pl.Series, column: Column) -> list[str]:
     nulls = values.null_count()
     if nulls and not column.null:
         found.append(f'column "{column.name}" is empty in {nulls} rows')
-    if column.kind == _NUMERIC and values.dtype.is_float():
+    if nulls == len(values):
+        return found
+    # one sum and two ends say that all is well, in a fraction of the time of looking at each value
+    finite = not values.dtype.is_float() or math.isfinite(values.sum())
+    if column.kind == _NUMERIC and not finite:
         odd = int((values.is_nan() | values.is_infinite()).sum() or 0)
         if odd:
             found.append(f'column "{column.name}" is not finite in {odd} rows')
-    if column.low is not None:
+    if column.low is not None and not (finite and cast(float, values.min()) >= column.low):
         low = int((values < column.low).sum() or 0)
         if low:
             found.append(f'column "{column.name}" is below {column.low:g} in {low} rows')
-    if column.high is not None:
+    if column.high is not None and not (finite and cast(float, values.max()) <= column.high):
         high = int((values > column.high).sum() or 0)
         if high:
             found.append(f'column "{column.name}" is above {column.high:g} in {high} rows')
-    if column.allowed is not None:
+    if column.allowed is not None and not {*column.allowed, None}.issuperset(values.unique()):
         other = int((~values.is_in(list(column.allowed))).sum() or 0)
         if other:
             found.append(f'column "{column.name}" is none of {", ".join(column.allowed)} in {other} rows')

@@ -204,6 +204,9 @@ class Study(Strict):
     splits: str | None = Field(None, description="Parquet that fixes the folds")
     tables: Tables
     target: Target | None = Field(None, description="without it a run harmonises and finds strata only")
+    indication: str | None = Field(
+        None, description="what the drugs are for, where advice depends on it: neuropathic_pain or depression"
+    )
     instruments: list[str] = Field(
         [], description="questionnaires of the study's own: files of definitions, relative to data_root"
     )
