@@ -1,8 +1,9 @@
 """Star alleles, phenotypes and drug advice of 187 invented people and five genes: `nociomics pgx` as a whole process.
 
 Beside it PyPGx 0.27.0, which needs phased data (or a reference panel), a fresh environment with an older pandas, and
-Java for nothing here. It gets the first 20 people only: all 187 take it minutes. Both are counted as whole processes, from
-the start of Python to the last file. The check value is the diplotype of every one of these 20 people in every gene.
+Java for nothing here. It gets the first 20 people only: all 187 take it minutes. Both are counted as whole processes,
+from the start of Python to the last file. The check value is the diplotype of every one of these 20 people in every
+gene.
 """
 
 from __future__ import annotations

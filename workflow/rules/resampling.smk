@@ -11,6 +11,7 @@ rule permute_outcomes:
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
     output:
         f"{RESULTS}/response/permutations/{{number}}.parquet",
@@ -52,6 +53,7 @@ rule learn_from_fewer:
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
     output:
         f"{RESULTS}/response/learning/{{share}}.parquet",

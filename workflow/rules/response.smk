@@ -59,6 +59,7 @@ rule predict_out_of_fold:
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
     output:
         f"{RESULTS}/response/out_of_fold.parquet",
@@ -107,6 +108,7 @@ use rule predict_out_of_fold as hold_out_groups with:
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
         splits=rules.make_splits.output.group_splits,
     output:
         f"{RESULTS}/response/held_out_groups.parquet",
@@ -159,6 +161,7 @@ rule fit_response:
         target=rules.harmonise_features.output.target,
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
     output:
         directory(f"{RESULTS}/response/model"),

@@ -73,7 +73,7 @@ def _without_comparisons(effects: pl.DataFrame, patients: pl.Series, away: list[
     if not pairs:
         return effects
     known = {"patient_id": pl.String, "treatment": pl.String}
-    outside = pl.DataFrame(pairs, schema=known, orient="row").select(pl.struct(list(known)).alias("pair"))["pair"].implode()
+    outside = pl.DataFrame(pairs, schema=known, orient="row").to_struct("pair").implode()
     either = pl.any_horizontal(
         pl.struct("patient_id", pl.col(side).alias("treatment")).is_in(outside)
         for side in ("treatment_a", "treatment_b")

@@ -212,9 +212,9 @@ class _Fusion:
             design.append(5.0 * (arm[:, None] == np.arange(self.arms)))  # barely penalised
         rotated, back = _rotated(np.hstack(design))
         found = []
+        model = LogisticRegression(solver="newton-cholesky", warm_start=True)
         for strength in strengths:
-            model = LogisticRegression(C=strength, max_iter=2000).fit(rotated, self.classes[rows])
-            own = model.coef_ @ back.T
+            own = model.set_params(C=strength).fit(rotated, self.classes[rows]).coef_ @ back.T
             found.append(self._per_arm(np.vstack([np.zeros_like(own), own]) if self.n_classes == 2 else own, width))
         return found
 

@@ -78,9 +78,7 @@ def _one_sided(data: ArmData) -> bool:
     """Whether hardly anybody got one of the arms: prognosis and arm means are then all that can be learned."""
     fewest = int(np.bincount(data.arm, minlength=2).min())
     if fewest < _FEWEST_PER_ARM:
-        _LOG.info(
-            "effect learners: an arm of %d people, fewer than %d: no effect beyond arm means", fewest, _FEWEST_PER_ARM
-        )
+        _LOG.info("effect learners: an arm of %d people: nothing beyond the arms' means is learned there", fewest)
     return fewest < _FEWEST_PER_ARM or len(np.unique(data.folds)) < 2
 
 

@@ -98,7 +98,7 @@ def fit_factors(standard: np.ndarray, count: int) -> Factors:
 
 
 def _most_likely(covariance: np.ndarray, count: int, noise: np.ndarray, people: int) -> tuple[np.ndarray, np.ndarray]:
-    """Loadings and noise of greatest likelihood, starting from a noise.
+    """Find loadings and noise of greatest likelihood, starting from a noise.
 
     References
     ----------

@@ -107,24 +107,33 @@ class FeatureBlocks:
         LeakageError
             When a feature was not measured at baseline.
         """
+        self.fit_transform(features, catalogue)
+        return self
+
+    def fit_transform(self, features: pl.DataFrame, catalogue: pl.DataFrame) -> Encoded:
+        """Learn from people as `fit` does, and return them encoded as `transform` would."""
         refuse_late_features(catalogue)
         known = catalogue.filter(pl.col("feature").is_in(features.columns)).sort("modality", "feature")
         within_columns = set(known["within"].drop_nulls().to_list())
         numeric = known.filter(pl.col("kind") != "category")
-        self.parts_ = []
+        self.parts_, pieces = [], []
         apart = pl.col("feature").is_in(list(self.kept))
         for rows in (numeric.filter(apart), numeric.filter(~apart)):
             for (modality, within), part_rows in rows.group_by("modality", "within", maintain_order=True):
-                part = self._learn_part(features, part_rows, str(modality), within if within is None else str(within))
+                part, piece = self._learn_part(
+                    features, part_rows, str(modality), within if within is None else str(within)
+                )
                 if part.features:
                     self.parts_.append(part)
+                    pieces.append(piece)
         categories = known.filter((pl.col("kind") == "category") & ~pl.col("feature").is_in(list(within_columns)))
         self.categories_ = {
             row["feature"]: (row["modality"], row["group"], self._levels(features[row["feature"]]))
             for row in categories.iter_rows(named=True)
         }
         self.columns_ = tuple(self._columns())
-        return self
+        pieces += [self._encode_category(name, features) for name in self.categories_]
+        return Encoded(np.hstack(pieces) if pieces else np.empty((features.height, 0)), self.columns_)
 
     def transform(self, features: pl.DataFrame) -> Encoded:
         """Encode people with what was learned; each person's row depends on that person alone."""
@@ -188,7 +197,10 @@ class FeatureBlocks:
         blocks.columns_ = tuple(blocks._columns())
         return blocks
 
-    def _learn_part(self, features: pl.DataFrame, rows: pl.DataFrame, modality: str, within: str | None) -> _Part:
+    def _learn_part(
+        self, features: pl.DataFrame, rows: pl.DataFrame, modality: str, within: str | None
+    ) -> tuple[_Part, np.ndarray]:
+        """Learn one modality, and encode the people it was learned from."""
         names = rows["feature"].to_list()
         # what may be negative (a rise, a slope) or is no amount (an hour) has no low limit of 0: it stays as it is
         amounts = [
@@ -196,7 +208,7 @@ class FeatureBlocks:
         ]
         logged = [modality == LOG_MODALITY and amount for amount in amounts]
         values = _numbers(features, names, logged)
-        level_of = _levels_of(features, within)
+        batch_of = level_of = _levels_of(features, within)
         useful = _varies(values)
         names, groups = _where(names, useful), _where(rows["group"].to_list(), useful)
         logged, values = _where(logged, useful), values[:, useful]
@@ -210,20 +222,13 @@ class FeatureBlocks:
         part = _Part(modality, names, groups, logged, within, centre, scale, wide or within is not None, combat=combat)
         if wide:
             _learn_components(part, _standardise(values, level_of, part), self.settings.components)
-        return part
+        return part, _encoded(part, values, batch_of)
 
     def _encode_part(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
         values = _numbers(features, part.features, part.logged)
         if part.combat is not None:
             values = part.combat.transform(values, _levels_of(features, part.within))
-        if part.standardised:
-            values = _standardise(values, _levels_of(features, part.within), part)
-        if part.loadings is None:
-            return values
-        empty = np.isnan(values).all(axis=1)
-        scores = np.nan_to_num(values) @ np.asarray(part.loadings) / np.asarray(part.component_scale)
-        scores[empty] = np.nan
-        return np.asarray(scores)
+        return _encoded(part, values, _levels_of(features, part.within))
 
     def _known_batch(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
         level_of = _levels_of(features, part.within)
@@ -356,6 +361,18 @@ def _standardise(values: np.ndarray, level_of: np.ndarray, part: _Part) -> np.nd
         centre[level_of == level] = part.centre[known]
         scale[level_of == level] = part.scale[known]
     return np.asarray((values - centre) / scale)
+
+
+def _encoded(part: _Part, values: np.ndarray, level_of: np.ndarray) -> np.ndarray:
+    """Standardise and compress numbers whose batches were corrected."""
+    if part.standardised:
+        values = _standardise(values, level_of, part)
+    if part.loadings is None:
+        return values
+    empty = np.isnan(values).all(axis=1)
+    scores = np.nan_to_num(values) @ np.asarray(part.loadings) / np.asarray(part.component_scale)
+    scores[empty] = np.nan
+    return np.asarray(scores)
 
 
 def _learn_components(part: _Part, standardised: np.ndarray, components: int) -> None:

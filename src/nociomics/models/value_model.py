@@ -22,6 +22,8 @@ from nociomics.models.spread import Spread, fit_spread
 from nociomics.tables.study import Target
 
 _FACTORS = 4
+# of a model's trees: enough to tell, out of fold, what the forest counts
+_TREES_TO_WEIGH = 0.1
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class ValueModel:
     def fit(self, training: Training) -> ValueModel:
         """Learn blocks from everybody, and outcomes from those who have one."""
         kept = (self.target.baseline,) if self.target.baseline else ()
-        self.blocks_ = FeatureBlocks(self.block_settings, kept).fit(training.features, training.catalogue)
-        encoded = self.blocks_.transform(training.features)
+        self.blocks_ = FeatureBlocks(self.block_settings, kept)
+        encoded = self.blocks_.fit_transform(training.features, training.catalogue)
         self.inputs_ = LinearInputs().fit(encoded)
         outcome = training.rows["response_value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         self.arms_, arm = arms_of(training.rows, self.target)
@@ -167,7 +169,10 @@ class ValueModel:
         )
 
     def _learn(self, data: ArmData) -> None:
-        tuned = [tune(one, data) for one in candidates_for(self.target.kind, data.arms, self.settings.candidates)]
+        candidates = candidates_for(self.target.kind, data.arms, self.settings.candidates)
+        if data.columns.shape[1] == 0:
+            candidates = candidates[:1]  # without columns each of them is the arms' means
+        tuned = [tune(one, data) for one in candidates]
         learners = self._out_of_fold(tuned, data)
         level, effect = level_and_effect_shares(
             learners, data.outcome, data.arm, np.array([one.candidate.prior for one in tuned])
@@ -178,13 +183,15 @@ class ValueModel:
         self.level_shares_, self.effect_shares_ = level[used], effect[used]
         self.learners_ = [one.candidate.name for one in kept]
         everybody = np.arange(len(data.arm))
-        self.whole_ = self._fitted(kept, data, everybody, self.settings.trees, self.seed)
+        # a model of one fold only predicts: half of the trees tell nearly the same
+        trees = self.settings.trees if self.refits > 1 else -(-self.settings.trees // 2)
+        self.whole_ = self._fitted(kept, data, everybody, trees, self.seed)
         self.functions_ = [self._refitted(kept, data, refit) for refit in range(self.refits if self.refits > 1 else 0)]
 
     def _out_of_fold(self, tuned: list[Tuned], data: ArmData) -> np.ndarray:
         """Predict (n_learners, n_people, n_arms) from the other inner folds."""
         expected = np.zeros((len(tuned), len(data.outcome), data.arms))
-        trees = max(1, self.settings.trees // 5)
+        trees = max(1, round(self.settings.trees * _TREES_TO_WEIGH))
         for fold in np.unique(data.folds):
             train, test = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
             part = data.taken(train)
