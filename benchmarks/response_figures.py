@@ -133,10 +133,16 @@ def judge_case(case: Case, number: int, cache: Path, settings: ResponseSettings)
 def summary(rows: pl.DataFrame) -> pl.DataFrame:
     """Mean over the cohorts of each case, and the standard error of the mean."""
     figures = [name for name in rows.columns if name not in ("case", "cohort")]
+    # a figure that no cohort of the cases asked for has is a column without a type
+    rows = rows.with_columns(pl.col(figures).cast(pl.Float64))
     means = rows.group_by("case", maintain_order=True).agg(
         pl.len().alias("cohorts"),
         *[pl.col(name).mean().round(3) for name in figures],
-        *[(pl.col(name).std() / pl.len().sqrt()).round(3).alias(f"{name}_se") for name in ("auroc_share", "gain")],
+        *[
+            (pl.col(name).std() / pl.len().sqrt()).round(3).alias(f"{name}_se")
+            for name in ("auroc_share", "gain")
+            if name in figures
+        ],
     )
     return means.select(name for name in means.columns if means[name].null_count() < means.height)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.study_runs import command, made_once
+from tests.workflow.study_runs import command, made_once, run
 
 _ROOT = Path(__file__).resolve().parents[2]
 _NOTEBOOKS = _ROOT / "notebooks"
@@ -58,7 +58,7 @@ def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
             _succeeds("nociomics", "simulate", cohort, *words, cwd=folder)
             (cohort / "study.yaml").write_text(_TABLES.format(name=assignment), encoding="utf-8")
             wanted = f"results/{assignment}/evaluation/gate.json"
-            _succeeds("nociomics", "run", cohort / "study.yaml", "--cores", "2", "--", wanted, cwd=folder)
+            run(cohort / "study.yaml", folder, "--", wanted)
 
     return made_once(tmp_path_factory, "two_trials", make)
 

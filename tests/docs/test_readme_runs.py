@@ -1,4 +1,4 @@
-"""The README's example with one's own tables, run word by word."""
+"""The README's example with one's own tables, its commands run word by word and with fewer refits than by default."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from tests.workflow.study_runs import SMALL_SETTINGS
+from tests.workflow.warm_steps import warm_steps
 
 from nociomics.simulate.cohort import simulate_cohort
 from nociomics.simulate.folder import write_cohort
@@ -37,7 +39,7 @@ def blocks(language: str) -> list[str]:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     study = next(block for block in blocks("yaml") if block.startswith("study: mine"))
-    own_tables(folder / "mine", 1, study)
+    own_tables(folder / "mine", 1, study + SMALL_SETTINGS)
     own_tables(folder / "new", 2, study.replace("study: mine", "study: new"))
     commands = next(block for block in blocks("sh") if "check mine/study.yaml" in block)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -45,7 +47,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = subprocess.run(
             shlex.split(line, comments=True),
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, **warm_steps()},
             capture_output=True,
             text=True,
         )

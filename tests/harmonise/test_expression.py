@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nociomics.errors import TableError
 from nociomics.harmonise.expression import log_expression
+from tests.conftest import examples
 
 COUNTS = pl.DataFrame({"patient_id": ["a", "b"], "G1": [10, 0], "G2": [90, 5]})
 
@@ -49,7 +50,7 @@ def test_no_person_changes_another(counts):
     assert together.head(1).equals(log_expression(alone, "counts"))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(15))
 @given(st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_large_counts_and_many_genes_change_nobody_else(people, seed):
     random = np.random.default_rng(seed)

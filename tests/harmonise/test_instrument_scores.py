@@ -18,6 +18,7 @@ from nociomics.harmonise.instrument_scores import (
     without_value_set,
 )
 from nociomics.knowledge.instrument import Instrument, load_instruments
+from tests.conftest import examples
 
 ALL = load_instruments()
 EXAMPLES = [(instrument, example) for instrument in ALL.values() for example in instrument.examples]
@@ -228,7 +229,7 @@ def any_answers(draw):
     return instrument, points
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(any_answers())
 def test_a_score_lies_in_its_range_and_a_null_has_a_reason(case):
     instrument, points = case
@@ -242,7 +243,7 @@ def test_a_score_lies_in_its_range_and_a_null_has_a_reason(case):
             assert (row["band"] is not None) == (bool(scale.bands) or scale.method == "profile")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(any_answers(), st.randoms(use_true_random=False))
 def test_row_order_extra_items_and_other_people_change_nothing(case, random):
     instrument, points = case
@@ -256,7 +257,7 @@ def test_row_order_extra_items_and_other_people_change_nothing(case, random):
     assert_frame_equal(again, score_instrument(rows, instrument))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(any_answers())
 def test_items_turned_round_twice_are_as_they_were(case):
     """Answering the other way round (low + high - x) every reversed item undoes the reversal; twice is identity."""
@@ -280,7 +281,7 @@ def test_items_turned_round_twice_are_as_they_were(case):
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(any_answers())
 def test_n_valid_counts_the_answered_items_and_a_reason_follows_from_it(case):
     instrument, points = case
@@ -294,7 +295,7 @@ def test_n_valid_counts_the_answered_items_and_a_reason_follows_from_it(case):
         assert row["status"] in ("ok", "too_many_missing", "incomplete_block")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(any_answers())
 def test_a_prorated_sum_is_the_mean_of_the_answers_times_the_items(case):
     instrument, points = case

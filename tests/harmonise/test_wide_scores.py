@@ -20,6 +20,7 @@ from nociomics.harmonise.wide_scores import (
     wide_scores,
 )
 from nociomics.knowledge.instrument import Instrument, load_instruments
+from tests.conftest import examples
 
 ALL = load_instruments()
 
@@ -65,7 +66,7 @@ def tables(draw):
     return instrument, frame.with_columns(pl.col(name).cast(kind) for name, kind in types.items())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(tables(), st.sampled_from([None, "USA", "Canada", "Netherlands"]))
 def test_a_wide_table_gives_what_the_long_one_gives(case, value_set):
     instrument, wide = case
@@ -73,7 +74,7 @@ def test_a_wide_table_gives_what_the_long_one_gives(case, value_set):
     assert_frame_equal(scored(wide, instrument, value_set), expected, check_row_order=False, abs_tol=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(tables())
 def test_wide_and_long_results_of_one_table_agree(case):
     instrument, wide = case

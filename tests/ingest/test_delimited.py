@@ -14,6 +14,7 @@ from nociomics.ingest.content import UnreadableTable
 from nociomics.ingest.delimited import read_raw
 from nociomics.ingest.notes import ROW
 from nociomics.tables.study import TableSource
+from tests.conftest import examples
 
 
 def read(path: Path, **described: object) -> pl.DataFrame:
@@ -32,7 +33,7 @@ def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     rows=tables,
     delimiter=st.sampled_from(",;\t|"),

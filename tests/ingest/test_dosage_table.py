@@ -13,6 +13,7 @@ from nociomics.ingest.dosage_table import read_dosage_table
 from nociomics.ingest.notes import Notes
 from nociomics.tables.ingested import VARIANTS
 from nociomics.tables.study import TableSource
+from tests.conftest import examples
 
 
 def read(folder: Path, text: str, **described: object) -> tuple[pl.DataFrame, pl.DataFrame, Notes]:
@@ -126,7 +127,7 @@ _TABLES = st.integers(1, 6).flatmap(
 
 
 @given(_TABLES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_layouts_give_the_same(tmp_path: Path, cells: list[list[str]]) -> None:
     people, variants = [f"P{i}" for i in range(len(cells))], [f"rs{j}" for j in range(len(cells[0]))]
     by_person = [

@@ -14,7 +14,7 @@ from nociomics.ingest.expression import read_expression, read_reference
 from nociomics.ingest.gene_names import clean_genes
 from nociomics.ingest.notes import Notes
 from nociomics.tables.study import TableSource
-from tests.conftest import shared
+from tests.conftest import examples, shared
 
 
 def read(
@@ -60,7 +60,7 @@ def test_repeated_genes_on_the_log_scale_are_added_on_the_linear_one(tmp_path: P
     assert "log2(sum of 2^x)" in notes.findings[0].message
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.sampled_from(["G1", "G2.1", "ENSG00000000001.1", "ENSG00000000001.2"]), min_size=1, max_size=8))
 def test_no_person_changes_another_when_genes_are_put_together(names: list[str]) -> None:
     values = np.arange(2.0 * len(names)).reshape(len(names), 2)

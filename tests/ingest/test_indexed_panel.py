@@ -17,7 +17,7 @@ from nociomics.ingest.notes import Notes
 from nociomics.ingest.pharmacogene_calls import places, touches
 from nociomics.ingest.vcf import Record, VcfReading, read_records
 from nociomics.knowledge.pharmacogene import load_positions
-from tests.conftest import shared
+from tests.conftest import examples, shared
 
 HEADER = "\n".join(
     [
@@ -102,7 +102,7 @@ _REGIONS = st.lists(
 
 @pytest.mark.parametrize("kind", ["tbi", "csi", "bcf"])
 @given(rows=_ROWS, regions=_REGIONS, exact=st.lists(st.integers(0, 59), max_size=5))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_index_gives_what_the_whole_file_gives(
     tmp_path: Path, kind: str, rows: list[tuple[str, int, str, int, str]], regions: list[tuple[str, int, int]],
     exact: list[int],

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from nociomics.ingest import line_stream
 from nociomics.ingest.line_stream import lines_ahead, whole_lines
+from tests.conftest import examples
 
 TEXTS = st.lists(st.sampled_from([b"", b"a", b"bc", b"\r", b"\n", b"x" * 30, b"y\n"]), max_size=40).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(text=TEXTS, piece=st.integers(1, 50), step=st.integers(1, 60), before=st.sampled_from([b"", b"\n"]))
 def test_recycled_buffers_hold_the_same_lines_whatever_their_size(
     text: bytes, piece: int, step: int, before: bytes

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nociomics.ingest.delimited import read_raw
 from nociomics.ingest.matrix import Matrix, read_matrix
 from nociomics.tables.study import TableSource
+from tests.conftest import examples
 
 LABELS = ("gene", "patient_id", "", "ID_REF")
 
@@ -116,7 +117,7 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=6), st.sampled_from(["\t", ";", ","]))
 def test_both_readers_agree(tmp_path: Path, cells: list[list[str]], mark: str) -> None:
     lines = [mark.join(["gene", "A", "B", "C"])] + [mark.join([f"g{row}", *some]) for row, some in enumerate(cells)]

@@ -17,6 +17,7 @@ from nociomics.ingest.notes import Notes
 from nociomics.ingest.patients import read_patients
 from nociomics.ingest.questionnaires import read_questionnaires
 from nociomics.tables.study import BlockSource, TableSource
+from tests.conftest import examples
 
 
 def source(folder: Path, text: str, name: str = "t.csv", **described: object) -> list[TableSource]:
@@ -180,7 +181,7 @@ def test_rows_values_and_years_are_taken_as_described(tmp_path: Path) -> None:
     assert frame.drop("__file", "__row").rows() == [("A", "M", 20.0, "first"), ("B", "F", None, "first")]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(order=st.permutations(["patient_id", "age", "sex", "weight"]), rows=st.permutations(range(4)))
 def test_the_order_of_columns_and_rows_changes_nothing(tmp_path: Path, order: list[str], rows: list[int]) -> None:
     table = pl.DataFrame(

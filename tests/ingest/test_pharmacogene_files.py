@@ -18,7 +18,7 @@ from nociomics.ingest.genotype import read_genotype
 from nociomics.ingest.notes import Notes
 from nociomics.knowledge.pharmacogene import load_positions
 from nociomics.tables.study import TableSource
-from tests.conftest import shared
+from tests.conftest import examples, shared
 
 from .small_vcf import position, read_file, rows_of, told, vcf_text, written
 
@@ -350,7 +350,7 @@ def unordered(rows: pl.DataFrame) -> list[tuple[object, ...]]:
 
 
 @given(_GENOTYPES, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_no_way_of_writing_changes_the_bases(
     genotypes: list[tuple[dict[str, object], list[str]]], random: object
 ) -> None:
@@ -383,7 +383,7 @@ TRIPLE = [
     st.sampled_from(["0", "."]),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_splitting_a_site_never_changes_the_bases(
     row: dict[str, str], calls: list[tuple[str, str, bool]], others: str, backwards: bool
 ) -> None:

@@ -15,6 +15,7 @@ from nociomics.ingest.plink1 import convert_plink1, count_codes
 from nociomics.tables.files import read_table
 from nociomics.tables.genotype_store import GenotypeStore, packed
 from nociomics.tables.ingested import PHARMACOGENE_GENOTYPES
+from tests.conftest import examples
 
 BIM = ("1 rs1 0 100 G A", "2 rs2 0.5 200 T C", "23 . 0 300 A ATT", "0 rs4 0 0 0 C")
 FAM = ("f1 A 0 0 1 -9", "f1 B 0 0 2 1", "f2 C 0 0 0 NA", "f2 D 0 0 male 0", "f3 E 0 0 2 -9")
@@ -212,7 +213,7 @@ def test_an_ambiguous_position_is_called_where_others_show_the_strand(tmp_path: 
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_counting_bytes_is_counting_calls(variants: int, samples: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     copies = random.integers(-1, 3, (variants, samples)).astype(np.int8)
@@ -225,7 +226,7 @@ def test_counting_bytes_is_counting_calls(variants: int, samples: int, seed: int
 
 
 @given(st.integers(1, 11), st.integers(1, 11), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_orders_of_calls_give_the_same(tmp_path: Path, variants: int, samples: int, seed: int) -> None:
     copies = np.random.default_rng(seed).integers(-1, 3, (variants, samples)).astype(np.int8)
     bim = tuple(f"1 rs{n} 0 {n + 1} A G" for n in range(variants))

@@ -19,7 +19,7 @@ from nociomics.ingest.notes import Notes
 from nociomics.ingest.vcf_matrix import read_batches, record_batches
 from nociomics.tables.files import read_table
 from nociomics.tables.ingested import PHARMACOGENE_GENOTYPES
-from tests.conftest import shared
+from tests.conftest import examples, shared
 
 # Positions of the pharmacogene tables in both builds (rs4680, rs1799971), so that some records are looked for.
 CHROMS = st.sampled_from(["1", "chr22", "22", "6", "X", "chrX", "", "0", "chrÜ", "c" * 120])
@@ -96,7 +96,7 @@ def stored(path: Path, folder: Path, fast: bool) -> tuple[object, ...]:
     return notes.findings, store.manifest, store.variants.rows(), np.array(store.rows).tolist(), bases.rows()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(content=vcf_bytes(), piece=st.sampled_from([40, 300, 1 << 20]))
 def test_both_readers_give_the_same_store(content: bytes, piece: int) -> None:
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:

@@ -20,6 +20,7 @@ from nociomics.interchange.anndata_files import read_h5ad, write_h5ad
 from nociomics.interchange.cohort import HarmonisedCohort, read_cohort, write_cohort
 from nociomics.interchange.mudata_files import read_h5mu, write_h5mu
 from nociomics.interchange.tidy_tables import read_tidy, write_tidy
+from tests.conftest import examples
 
 WAYS: dict[str, tuple[Callable[[HarmonisedCohort, Path], None], Callable[[Path], HarmonisedCohort]]] = {
     "cohort.h5ad": (write_h5ad, read_h5ad),
@@ -116,7 +117,7 @@ def cohorts(draw: st.DrawFn) -> HarmonisedCohort:
     return cohort(people, columns)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=cohorts(), name=st.sampled_from(sorted(WAYS)))
 def test_any_cohort_comes_back_the_same(found: HarmonisedCohort, name: str, tmp_path: Path) -> None:
     write, read = WAYS[name]

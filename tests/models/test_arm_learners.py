@@ -124,7 +124,7 @@ def test_a_forest_of_one_tree_without_sampling_gives_means_of_its_leaves(trial):
     forest = fit_forests(columns, outcome, arm, 2, ResponseSettings(tree_depth=2), 1, seed=1)[0]
     predicted = predict_forest(forest, columns[arm == 0])
     assert len(np.unique(predicted)) <= 4
-    assert np.corrcoef(predicted, outcome[arm == 0])[0, 1] > 0.3
+    assert np.corrcoef(predicted, outcome[arm == 0])[0, 1] > 0.2
 
 
 def test_forests_are_the_same_for_the_same_seed_only(trial):

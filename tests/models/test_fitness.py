@@ -12,6 +12,7 @@ from nociomics.errors import StudyError
 from nociomics.models.fitness import fitness_findings, require_fit, small_arms, without_small_arms
 from nociomics.models.outcome_copies import outcome_copies
 from nociomics.tables.finding import Finding
+from tests.conftest import examples
 from tests.models.small_study import SmallStudy, numeric_study, small_study, target_of
 
 
@@ -102,7 +103,7 @@ def copies(columns: dict[str, np.ndarray], rows: pl.DataFrame, kind: str) -> lis
     return [copy.feature for copy in outcome_copies(rows, features, catalogue, target_of(kind, arms=()))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     slope=st.floats(0.01, 100).flatmap(lambda size: st.sampled_from([size, -size])),
     bend=st.sampled_from([lambda x: x, np.exp, np.cbrt, lambda x: np.round(x, 3)]),

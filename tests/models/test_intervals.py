@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nociomics.models.intervals import conformal_quantile, group_widths, outcome_widths, plus_interval, row_widths
+from tests.conftest import examples
 from tests.models.small_study import small_study
 
 
@@ -23,7 +24,7 @@ def slow_plus(held_out: np.ndarray, residuals: np.ndarray, alpha: float) -> tupl
 
 
 @given(st.integers(0, 500), st.sampled_from([5, 9, 19, 40]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_cv_plus_is_what_the_paper_counts(seed, people):
     rng = np.random.default_rng(seed)
     held_out, residuals = rng.normal(size=(people, 7)), rng.normal(size=people)

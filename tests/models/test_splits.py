@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nociomics.models.settings import SplitSettings
 from nociomics.models.splits import find_duplicates, make_splits, person_groups
+from tests.conftest import examples
 
 PEOPLE = [f"P{number:03d}" for number in range(200)]
 STRATA = {one: ("cbt/1", "cbt/0", "snri/1", "snri/0", "snri/0")[place % 5] for place, one in enumerate(PEOPLE)}
@@ -62,7 +63,7 @@ def test_repeats_and_inner_folds_are_different_divisions():
     assert len(inner) == 5 and inner.min() >= 20
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     pairs=st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=25),
     seed=st.integers(0, 1000),

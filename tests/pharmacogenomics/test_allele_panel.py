@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import examples
 
 from nociomics.knowledge.pharmacogene import STAR_GENES
 from nociomics.pharmacogenomics.allele_panel import AllelePanel, Genotype, UnknownBaseError, allele_panel
@@ -45,14 +46,14 @@ def made_from_a_pair(draw: st.DrawFn) -> tuple[AllelePanel, tuple[int, int], dic
     return panel, (pair[0], pair[1]), genotypes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(made_from_a_pair())
 def test_the_true_pair_is_always_kept(drawn: tuple[AllelePanel, tuple[int, int], dict[str, Genotype]]) -> None:
     panel, pair, genotypes = drawn
     assert pair in panel.pairs(genotypes)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(made_from_a_pair(), st.randoms(use_true_random=False))
 def test_same_pairs_as_by_listing(
     drawn: tuple[AllelePanel, tuple[int, int], dict[str, Genotype]], seed: object
@@ -63,7 +64,7 @@ def test_same_pairs_as_by_listing(
     assert set(panel.pairs(some)) == by_listing(panel, some)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(made_from_a_pair(), st.data())
 def test_less_knowledge_never_excludes_more(
     drawn: tuple[AllelePanel, tuple[int, int], dict[str, Genotype]], data: st.DataObject

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import shared
+from tests.conftest import examples, shared
 from tests.pharmacogenomics.people import diplotype_rows, only, person
 from tests.pharmacogenomics.small_vcf import read_small_vcf
 
@@ -205,7 +205,7 @@ def _write_vcf(path: Path, genotypes: pl.DataFrame, swapped: set[str]) -> Path:
 GENE_CHANGES = {"rs3758581": "A/G", "rs4244285": "G/A", "rs12769205": "A/G"}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.sets(st.sampled_from(person(["CYP2C19"])["rsid"].to_list()), max_size=12))
 def test_coding_of_reference_and_alternative_never_changes_a_call(
     tmp_path_factory: pytest.TempPathFactory, swapped: set[str]
@@ -215,7 +215,7 @@ def test_coding_of_reference_and_alternative_never_changes_a_call(
     assert call_pharmacogenes(read, None, ["P1"]).equals(call_pharmacogenes(truth, None, ["P1"]))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.integers(0, 1_000_000), st.booleans())
 def test_row_order_and_order_of_bases_never_change_a_call(seed: int, turned: bool) -> None:
     people = [

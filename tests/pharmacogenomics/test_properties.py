@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import examples
 from tests.pharmacogenomics.files import call_file, places
 from tests.pharmacogenomics.written_vcf import NO_CALL, Cell, Style, write_vcf
 
@@ -22,7 +23,7 @@ from nociomics.pharmacogenomics.calling import call_pharmacogenes
 GENES = ("CYP2D6", "CYP2C19", "UGT1A1", "CYP3A5")
 SITES = [place for place in places().values() if place.gene in GENES]
 People = dict[str, dict[str, Cell]]
-quick = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def drawn_people(seed: int, number: int = 4, phase: str = "/", missing: float = 0.02) -> People:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nociomics.errors import TableError
 from nociomics.tables import finding, harmonised, ingested, results
 from nociomics.tables.contract import Column, Contract
+from tests.conftest import examples
 
 CONTRACTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": contract
@@ -24,7 +25,7 @@ SECRET = "SECRET-4711"
 ODD = -9876.54321
 
 every_contract = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
-some = settings(max_examples=15, deadline=None)
+some = settings(max_examples=examples(8), deadline=None)
 
 
 def cells(column: Column) -> st.SearchStrategy[object]:

@@ -37,14 +37,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The whole workflow of that study."""
-    made = made_once(tmp_path_factory, "first_run", lambda folder: run(study, folder))
+    """The whole workflow of that study, every step a program of its own."""
+    made = made_once(tmp_path_factory, "first_run", lambda folder: run(study, folder, warm=False))
     return Run(study, made / "results" / "small")
 
 
 @pytest.fixture(scope="session")
 def finished_again(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The same in another folder; MLflow, whose runs have names of their own, is left out."""
+    """The same in another folder, by warm steps; MLflow, whose runs have names of their own, is left out."""
     skip = ("--", "--omit-from", "initialise_tracking")
     made = made_once(tmp_path_factory, "second_run", lambda folder: run(study, folder, *skip))
     return Run(study, made / "results" / "small")

@@ -13,6 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.workflow.warm_steps import warm_steps
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_SETTINGS = """
 folds: {outer_folds: 3, inner_folds: 3, repeats: 1}
@@ -37,10 +39,10 @@ def command(*words: object, cwd: Path, **changed: str) -> subprocess.CompletedPr
     )
 
 
-def run(study: Path, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run a study's whole workflow in a folder, which must go well."""
+def run(study: Path, folder: Path, *more: str, warm: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a study's whole workflow in a folder, which must go well; its steps are forked from a warm process or not."""
     folder.mkdir(parents=True, exist_ok=True)
-    finished = command("nociomics", "run", study, "--cores", "2", *more, cwd=folder)
+    finished = command("nociomics", "run", study, "--cores", "2", *more, cwd=folder, **(warm_steps() if warm else {}))
     assert finished.returncode == 0, finished.stderr
     return finished
 

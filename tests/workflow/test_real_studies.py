@@ -17,28 +17,38 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from tests.conftest import shared
+from tests.workflow.warm_steps import warm_steps
 
 STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
+# No learning curve, and fewer refits of the final model and of the mixtures: no figure below is of them.
+SHORTER = """
+resampling: {learning_shares: []}
+response: {refits: 4}
+strata: {starts: 2, bootstraps: 5}
+"""
+TWO_REPEATS = "folds: {repeats: 2}\n"
 PRT = "Ashar2022_outcomes_demographics.csv"
 
 
 def nociomics(*words: str, folder: Path, data: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "NOCIOMICS_DATA": str(data)}
+    environment = {**os.environ, "NOCIOMICS_DATA": str(data), **warm_steps()}
     environment.pop("MLFLOW_TRACKING_URI", None)
     command = [str(Path(sys.executable).parent / "nociomics"), *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def run(study: str, tmp: Path) -> Path:
+def run(study: str, tmp: Path, shorter: str = "") -> Path:
     data = shared("data")
-    done = nociomics("run", str(STUDIES / f"{study}.yaml"), "--cores", "1", folder=tmp, data=data)
+    shipped = (STUDIES / f"{study}.yaml").read_text(encoding="utf-8")
+    (tmp / f"{study}.yaml").write_text(shipped + SHORTER + shorter, encoding="utf-8")
+    done = nociomics("run", f"{study}.yaml", "--cores", "1", folder=tmp, data=data)
     assert done.returncode == 0, done.stderr
     return tmp / "results" / study
 
 
 @pytest.fixture(scope="module")
 def prt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run("prt-backpain-rct", tmp_path_factory.mktemp("prt"))
+    return run("prt-backpain-rct", tmp_path_factory.mktemp("prt"), TWO_REPEATS)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +58,7 @@ def cmi(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def breast(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run("breast-tcga-diablo", tmp_path_factory.mktemp("breast"))
+    return run("breast-tcga-diablo", tmp_path_factory.mktemp("breast"), TWO_REPEATS)
 
 
 def metrics(results: Path) -> dict[str, dict]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from nociomics.tables.study import Target
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _EVERYTHING = 10**9
 _TOGETHER = "(all modalities)"
+# log-odds of arms lie about half a unit apart: with a few events in each, their differences are mostly chance
+_ARMS_APART = 0.5
+# the factor of fused log-odds lies near 1; then it is shrunk by what choosing forms, penalties and shares promised
+_FACTOR_SD, _EXACT, _CHOSEN_PER_MODALITY = 0.3, 1e-3, 1.0
 
 
 class ClassModel:
@@ -69,7 +74,7 @@ class ClassModel:
         members = best if "late_fusion" in names or not best else []
         if "plain_l2" in names and (len(best) > 1 or not members) and best:
             members = [*members, self._everything(fusion, training, known)]
-        self.intercepts_, shares = fusion.fuse([choice["out_of_fold"] for choice in members])
+        self.intercepts_, shares = fusion.calibrated([choice["out_of_fold"] for choice in members])
         self._refit(fusion, members, shares, known, training)
         return self
 
@@ -210,11 +215,12 @@ class _Fusion:
         if self.arms > 1:
             design += [columns * (arm == a)[:, None] for a in range(self.arms)]
             design.append(5.0 * (arm[:, None] == np.arange(self.arms)))  # barely penalised
-        rotated, back = _rotated(np.hstack(design))
+        rotated, unrotated = _rotated(np.hstack(design))
         found = []
         model = LogisticRegression(solver="newton-cholesky", warm_start=True)
         for strength in strengths:
-            own = model.set_params(C=strength).fit(rotated, self.classes[rows]).coef_ @ back.T
+            own = model.set_params(C=strength).fit(rotated, self.classes[rows]).coef_
+            own = unrotated(own)
             found.append(self._per_arm(np.vstack([np.zeros_like(own), own]) if self.n_classes == 2 else own, width))
         return found
 
@@ -230,12 +236,12 @@ class _Fusion:
         intercepts, shares = self.fuse([logits])
         return self._loss(intercepts[self.arm] + shares[0] * logits)
 
-    def fuse(self, modalities: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def fuse(self, modalities: list[np.ndarray], centre: float = 1.0, sd: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
         """Fit intercepts (n_arms, n_classes) and one non-negative weight per modality to out-of-fold log-odds."""
         count = len(modalities)
         free = self.arms * self.n_classes
         stacked = np.asarray(modalities).reshape(count, len(self.classes), self.n_classes)
-        prior = np.full(count, 1.0 / max(count, 1))
+        prior = np.full(count, centre / max(count, 1))
 
         def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
             intercepts = parameters[:free].reshape(self.arms, self.n_classes)
@@ -245,15 +251,47 @@ class _Fusion:
             error[np.arange(len(self.classes)), self.classes] -= 1
             slope = np.zeros((self.arms, self.n_classes))
             np.add.at(slope, self.arm, error)
-            towards = np.einsum("mnc,nc->m", stacked, error) + (shares - prior)
-            value = self._loss(logits) * len(self.classes) + 0.5 * np.sum((shares - prior) ** 2)
-            value += 0.5e-3 * np.sum(intercepts**2)
-            return value, np.concatenate([(slope + 1e-3 * intercepts).ravel(), towards])
+            towards = np.einsum("mnc,nc->m", stacked, error) + (shares - prior) / sd**2
+            value = self._loss(logits) * len(self.classes) + 0.5 * np.sum((shares - prior) ** 2) / sd**2
+            apart = (intercepts - intercepts.mean(axis=0)) / _ARMS_APART**2
+            value += 0.5e-3 * np.sum(intercepts**2) + 0.5 * np.sum(apart * intercepts)
+            return value, np.concatenate([(slope + 1e-3 * intercepts + apart).ravel(), towards])
 
         start = np.concatenate([np.zeros(free), prior])
         bounds = [(None, None)] * free + [(0.0, None)] * count
         found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
         return found.x[:free].reshape(self.arms, self.n_classes), found.x[free:]
+
+    def calibrated(self, modalities: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Fuse, and bring all shares to one temperature that makes the log-odds as sure as they should be.
+
+        Shares of people who helped to find them promise too much. So each inner fold is fused by the shares of the
+        other folds, and one factor is fitted to these log-odds. Forms and penalties were still chosen on everybody:
+        the factor is shrunk by chi2 / (chi2 + number of modalities), chi2 being what the log-odds explain.
+
+        References
+        ----------
+        Van Houwelingen & Le Cessie 1990, Statistics in Medicine 9:1303 (heuristic shrinkage), in a form that stays
+        above 0.
+        """
+        shares = self.fuse(modalities)[1]
+        if not len(shares):
+            return self.fuse(modalities)
+        fused = np.zeros((len(self.classes), self.n_classes))
+        for fold in np.unique(self.folds):
+            rest, here = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
+            own = shares
+            if len(np.unique(self.classes[rest])) == self.n_classes:
+                part = _Fusion(self.classes[rest], self.arm[rest], self.arms, self.n_classes, self.folds[rest])
+                own = part.fuse([one[rest] for one in modalities])[1]
+            fused[here] = np.tensordot(own, np.asarray([one[here] for one in modalities]), axes=1)
+        factor = float(self.fuse([fused], 1.0, _FACTOR_SD)[1][0])
+        intercepts, _ = self.fuse([fused], 0.0, _EXACT)
+        with_it, _ = self.fuse([fused], factor, _EXACT)
+        explained = self._loss(intercepts[self.arm]) - self._loss(with_it[self.arm] + factor * fused)
+        chi2 = max(2 * len(self.classes) * explained, 0.0)
+        factor *= chi2 / (chi2 + _CHOSEN_PER_MODALITY * len(shares))
+        return self.fuse([fused], factor, _EXACT)[0], factor * shares
 
     def drawn(self, rng: np.random.Generator) -> np.ndarray:
         """People drawn with replacement within arm and class."""
@@ -292,12 +330,19 @@ def fit_classes_alone(
     return shares[0] * weights, intercepts[0]
 
 
-def _rotated(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns in their own row space: an L2 penalty is the same there, and a wide matrix becomes narrow."""
+def _rotated(columns: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Turn columns into their own row space, and say how coefficients (n_classes, n_columns) come back from there.
+
+    An L2 penalty is the same there, and a wide matrix becomes narrow.
+    """
     if columns.shape[1] <= len(columns):
-        return columns, np.eye(columns.shape[1])
-    left, singular, right = np.linalg.svd(columns, full_matrices=False)
-    return left * singular, right.T
+        return columns, np.asarray
+    # by the products of people: far less work than taking the wide matrix itself apart
+    squares, left = np.linalg.eigh(columns @ columns.T)
+    kept = squares > 1e-10 * max(float(squares[-1]), 1e-300)
+    singular = np.sqrt(squares[kept])
+    left = left[:, kept]
+    return left * singular, lambda own: np.asarray(((own / singular) @ left.T) @ columns)
 
 
 def _only(encoded: Encoded, modality: str) -> np.ndarray:

@@ -49,7 +49,7 @@ class CandidateRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             np.arange(len(X)) % min(_FOLDS, len(X)),
             1,
             np.zeros(columns.shape[1], dtype=int),
-            factor_weights(columns, columns.shape[1], _FACTORS, self.seed),
+            factor_weights(columns, columns.shape[1], _FACTORS),
         )
         (chosen,) = candidates_for("continuous", 1, [self.candidate])
         settings = ResponseSettings()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.linalg import eigh
 
 from nociomics.errors import LeakageError, StudyError
 from nociomics.models.combat import FrozenComBat, fit_combat
@@ -375,12 +376,23 @@ def _encoded(part: _Part, values: np.ndarray, level_of: np.ndarray) -> np.ndarra
     return np.asarray(scores)
 
 
+def _strongest(filled: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest singular values and their right vectors (n_columns, n_kept), by the smaller square."""
+    wide = filled.shape[1] > len(filled)
+    square = filled @ filled.T if wide else filled.T @ filled
+    size = len(square)
+    squares, vectors = eigh(square, subset_by_index=(max(size - most, 0), size - 1))
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    real = squares > 1e-12 * max(float(squares[0]), 1e-300)
+    singular, vectors = np.sqrt(squares[real]), vectors[:, real]
+    return singular, filled.T @ vectors / singular if wide else vectors
+
+
 def _learn_components(part: _Part, standardised: np.ndarray, components: int) -> None:
     measured = standardised[~np.isnan(standardised).all(axis=1)]
     filled = np.nan_to_num(measured)
-    _, singular, right = np.linalg.svd(filled, full_matrices=False)
-    kept = int(min(components, max(1, len(filled) // 10), (singular > 1e-9).sum()))
-    loadings = right[:kept].T
+    singular, right = _strongest(filled, int(min(components, max(1, len(filled) // 10))))
+    kept, loadings = len(singular), right
     # the sign of a component is arbitrary: fix it, so that the same people give the same columns
     loadings = loadings * np.sign(loadings[np.abs(loadings).argmax(axis=0), np.arange(kept)])
     part.loadings = loadings.tolist()
