@@ -17,7 +17,7 @@ from nociomics.models.value_model import Training
 from nociomics.tables.study import ResponseRule, Target
 from tests.models.small_study import catalogue_of, numeric_study
 
-PEOPLE, GENES, EVENTS, SEEDS = 300, 1000, 0.45, 14
+PEOPLE, GENES, EVENTS, SEEDS = 300, 1000, 0.45, 20
 BINARY = Target(kind="binary", outcome="responded")
 CONTINUOUS = Target(kind="continuous", outcome="pain_week12", response=ResponseRule(at_most=0))
 SETTINGS = ResponseSettings(refits_in_folds=1, trees=5)

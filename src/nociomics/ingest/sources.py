@@ -61,8 +61,8 @@ def of_people(frame: pl.DataFrame, source: TableSource, root: Path, notes: Notes
     if not has_id(frame, notes):
         return None
     frame = described_columns(without_empty_ids(frame, notes), source, notes)
-    # a list of samples says the same of a person once per sample: after keep: its rows are equal
-    return without_repeats(frame, notes) if source.keep and notes.table in _ONE_ROW_EACH else frame
+    # a list of samples says the same of a person once per sample
+    return without_repeats(frame, notes) if source.repeats == "equal" and notes.table in _ONE_ROW_EACH else frame
 
 
 def open_source(source: TableSource, root: Path, notes: Notes) -> pl.DataFrame | None:

@@ -68,6 +68,11 @@ class TableSource(Strict):
     values_map: dict[str, dict[str, str]] = Field({}, description="column -> {their value: our value}")
     where: dict[str, Scalar | list[Scalar]] = Field({}, description="keep only rows with these values")
     layout: Literal["long", "wide"] | None = Field(None, description="found out when left out")
+    repeats: Literal["refuse", "equal"] = Field(
+        "refuse",
+        description="several rows of one person in patients, treatments or outcomes: an error, or once where all kept "
+        "columns agree",
+    )
     sheet: str | None = Field(None, description="sheet of an Excel file; the first when left out")
     delimiter: str | None = Field(None, description="found out when left out")
     decimal: Literal[".", ","] | None = Field(
