@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xgboost
 from scipy.linalg import cho_solve, cholesky
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import ElasticNet, enet_path
 
 from nociomics.models.settings import ResponseSettings
+
+if TYPE_CHECKING:  # imported where trees are grown: it takes longer than many a job that grows none
+    import xgboost
 
 _RIDGE_PENALTIES = np.logspace(-1, 5, 25)
 # shares of the penalty that leaves no column in; weaker ones were never chosen and cost most of the time
@@ -227,6 +227,9 @@ def _errors_of_path(
     design: np.ndarray, outcome: np.ndarray, folds: np.ndarray, penalties: np.ndarray, ratio: float
 ) -> np.ndarray:
     """Mean squared error of each penalty over the inner folds."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import enet_path
+
     squares = np.zeros(len(penalties))
     for fold in np.unique(folds):
         test = folds == fold
@@ -250,6 +253,8 @@ def _errors_of_path(
 
 def fit_linear(penalty: Penalty, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int) -> LinearArms:
     """Fit main effects and arm-specific deviations at a given penalty; arm means are not penalised."""
+    from sklearn.linear_model import ElasticNet
+
     width = columns.shape[1]
     design, centred = within_arm(columns, outcome, arm, arms)
     if width == 0:
@@ -333,6 +338,8 @@ def _fit_forest(
     trees: int,
     seed: int,
 ) -> xgboost.Booster:
+    import xgboost
+
     parameters = {
         "objective": "reg:squarederror",
         "base_score": float(mean),
@@ -355,12 +362,16 @@ def _fit_forest(
 
 def _only_a_mean(parameters: Mapping[str, Any], values: np.ndarray, mean: float) -> xgboost.Booster:
     """One tree without a split: an arm of hardly anybody has its mean."""
+    import xgboost
+
     rows = _matrix(values, np.full(len(values), mean))
     return xgboost.train({**parameters, "num_parallel_tree": 1, "max_depth": 1}, rows, num_boost_round=1)
 
 
 def _one_tree_per_round(forest: xgboost.Booster) -> xgboost.Booster:
     """Store a forest's trees as rounds of one tree each: the same sum, in the only form that shap reads."""
+    import xgboost
+
     if forest.num_boosted_rounds() > 1:
         return forest
     stored = json.loads(forest.save_raw("json"))
@@ -383,6 +394,8 @@ def fit_boosted(
     values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, parameters: Mapping[str, float], seed: int
 ) -> TreeArms:
     """Boost shallow trees per arm; all arms start from their own mean."""
+    import xgboost
+
     rounds = int(parameters.get("rounds", 60))
     found = []
     for a, mean in enumerate(arm_means(outcome, arm, arms)):
@@ -409,6 +422,8 @@ def fit_boosted(
 
 
 def _load_trees(path: Path) -> xgboost.Booster:
+    import xgboost
+
     trees = xgboost.Booster()
     trees.load_model(str(path))
     trees.set_param({"nthread": 1})
@@ -416,6 +431,8 @@ def _load_trees(path: Path) -> xgboost.Booster:
 
 
 def _matrix(values: np.ndarray, outcome: np.ndarray | None = None) -> xgboost.DMatrix:
+    import xgboost
+
     if values.shape[1] == 0:  # XGBoost refuses a matrix without columns: a constant one splits nowhere
         values = np.zeros((len(values), 1))
     return xgboost.DMatrix(values.astype(np.float32), label=outcome, nthread=1)

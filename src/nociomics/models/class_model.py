@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 import polars as pl
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.linear_model import LogisticRegression
 
 from nociomics.models.candidates import Candidate, candidates_for
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
@@ -66,7 +66,8 @@ class ClassModel:
         classes = np.array([place.get(label, -1) for label in labels])
         fusion = _Fusion(classes[known], arm[known], len(self.arms_), len(self.classes_), training.inner_fold[known])
         chosen = [
-            self._choose(fusion, encoder, modality, training, known) for encoder, modality in self._forms(training)
+            self._choose(fusion, encoder, encoded, modality, known)
+            for encoder, encoded, modality in self._forms(training)
         ]
         best = _best_per_modality(chosen)
         self._combine(best, training)
@@ -89,22 +90,23 @@ class ClassModel:
         columns = self._inputs(self.blocks_.transform(training.features))[known]
         return {"modality": _TOGETHER, **_strength(fusion, columns)}
 
-    def _forms(self, training: Training) -> list[tuple[FeatureBlocks, str]]:
+    def _forms(self, training: Training) -> list[tuple[FeatureBlocks, Encoded, str]]:
         raw = self.block_settings.model_copy(update={"raw_up_to": _EVERYTHING})
-        forms: list[tuple[FeatureBlocks, str, bool]] = []
+        forms: list[tuple[FeatureBlocks, Encoded, str, bool]] = []
         for settings in (self.block_settings, raw):
-            encoder = FeatureBlocks(settings).fit(training.features, training.catalogue)
+            encoder = FeatureBlocks(settings)
+            encoded = encoder.fit_transform(training.features, training.catalogue)
             for modality in sorted({column.modality for column in encoder.columns_}):
                 wide = any(part.loadings is not None for part in encoder.parts_ if part.modality == modality)
-                repeats_compressed = settings is raw and any(m == modality and not w for _, m, w in forms)
+                repeats_compressed = settings is raw and any(m == modality and not w for *_, m, w in forms)
                 if not repeats_compressed:
-                    forms.append((encoder, modality, wide))
-        return [(encoder, modality) for encoder, modality, _ in forms]
+                    forms.append((encoder, encoded, modality, wide))
+        return [form[:3] for form in forms]
 
     def _choose(
-        self, fusion: _Fusion, encoder: FeatureBlocks, modality: str, training: Training, known: np.ndarray
+        self, fusion: _Fusion, encoder: FeatureBlocks, encoded: Encoded, modality: str, known: np.ndarray
     ) -> dict[str, Any]:
-        columns = _standardised(_only(encoder.transform(training.features), modality))[known]
+        columns = _standardised(_only(encoded, modality))[known]
         return {"modality": modality, "encoder": encoder, **_strength(fusion, columns)}
 
     def _combine(self, best: list[dict[str, Any]], training: Training) -> None:
@@ -128,12 +130,14 @@ class ClassModel:
         columns = self._inputs(self.blocks_.transform(training.features))[known]
         modality = np.array([column.modality for column in self.blocks_.columns_])
         self.weights_ = np.zeros((self.refits, len(self.arms_), columns.shape[1], len(self.classes_)))
-        for refit in range(self.refits):
-            rng = np.random.default_rng([self.seed, refit])
-            drawn = fusion.drawn(rng)
-            for choice, share in zip(best, shares, strict=True):
-                inside = np.flatnonzero((modality == choice["modality"]) | (choice["modality"] == _TOGETHER))
-                own = fusion.fit_weights(columns[np.ix_(drawn, inside)], drawn, (choice["strength"],))
+        drawn = [fusion.drawn(np.random.default_rng([self.seed, refit])) for refit in range(self.refits)]
+        for choice, share in zip(best, shares, strict=True):
+            if share == 0:
+                continue
+            inside = np.flatnonzero((modality == choice["modality"]) | (choice["modality"] == _TOGETHER))
+            design = fusion.design(columns[:, inside])
+            for refit, rows in enumerate(drawn):
+                own = fusion.fit_weights(design, rows, (choice["strength"],))
                 self.weights_[refit][:, inside, :] += share * own[0]
 
     def encode(self, features: pl.DataFrame) -> Encoded:
@@ -190,6 +194,15 @@ class ClassModel:
         return model
 
 
+@dataclass(frozen=True)
+class _Design:
+    """What a logistic model of some columns is fitted to: people's rows, and the way back to ``width`` columns."""
+
+    rotated: np.ndarray
+    unrotated: Callable[[np.ndarray], np.ndarray]
+    width: int
+
+
 class _Fusion:
     """The people with a class, and what is fitted to them."""
 
@@ -199,28 +212,47 @@ class _Fusion:
     def out_of_fold(self, columns: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
         """Log-odds (n_people, n_classes) of each inner fold from the other folds, without intercepts, per strength."""
         logits = [np.zeros((len(self.classes), self.n_classes)) for _ in strengths]
+        design = self.design(columns)
         for fold in np.unique(self.folds):
             train, test = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
-            for place, weights in enumerate(self.fit_weights(columns[train], train, strengths)):
+            for place, weights in enumerate(self.fit_weights(design, train, strengths)):
                 logits[place][test] = np.einsum("nq,nqc->nc", columns[test], weights[self.arm[test]])
         return logits
 
-    def fit_weights(self, columns: np.ndarray, rows: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
+    def design(self, columns: np.ndarray) -> _Design:
+        """Columns, columns per arm and marks of the arms, in as few dimensions as there are people.
+
+        An L2 penalty is the same in the columns' own row space, where a wide matrix becomes narrow; everybody's space
+        holds that of any of them, so folds and refits share it.
+        """
+        parts = [columns]
+        if self.arms > 1:
+            parts += [columns * (self.arm == a)[:, None] for a in range(self.arms)]
+            parts.append(5.0 * (self.arm[:, None] == np.arange(self.arms)))  # barely penalised
+        wide = np.hstack(parts)
+        if wide.shape[1] <= len(wide):
+            return _Design(wide, np.asarray, columns.shape[1])
+        # by the products of people: far less work than taking the wide matrix itself apart
+        squares, left = np.linalg.eigh(wide @ wide.T)
+        kept = squares > 1e-10 * max(float(squares[-1]), 1e-300)
+        singular, left = np.sqrt(squares[kept]), left[:, kept]
+        return _Design(left * singular, lambda own: np.asarray(((own / singular) @ left.T) @ wide), columns.shape[1])
+
+    def fit_weights(self, design: _Design, rows: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
         """Penalised logistic weights of shape (n_arms, n_columns, n_classes) from the given people, per strength."""
-        width = columns.shape[1]
+        width = design.width
         if width == 0 or len(np.unique(self.classes[rows])) < self.n_classes:
             return [np.zeros((self.arms, width, self.n_classes)) for _ in strengths]
-        arm = self.arm[rows]
-        design = [columns]
-        if self.arms > 1:
-            design += [columns * (arm == a)[:, None] for a in range(self.arms)]
-            design.append(5.0 * (arm[:, None] == np.arange(self.arms)))  # barely penalised
-        rotated, unrotated = _rotated(np.hstack(design))
+        from sklearn.linear_model import LogisticRegression
+
+        rotated = design.rotated[rows]
         found = []
-        model = LogisticRegression(solver="newton-cholesky", warm_start=True)
+        # where penalties are only compared, the last digits do not count; one more step of Newton would add many
+        tolerance = 1e-3 if len(strengths) > 1 else 1e-4
+        model = LogisticRegression(solver="newton-cholesky", warm_start=True, tol=tolerance)
         for strength in strengths:
             own = model.set_params(C=strength).fit(rotated, self.classes[rows]).coef_
-            own = unrotated(own)
+            own = design.unrotated(own)
             found.append(self._per_arm(np.vstack([np.zeros_like(own), own]) if self.n_classes == 2 else own, width))
         return found
 
@@ -326,23 +358,8 @@ def fit_classes_alone(
     fusion = _Fusion(classes, np.zeros(len(classes), dtype=int), 1, n_classes, folds)
     chosen = _strength(fusion, columns)
     intercepts, shares = fusion.fuse([chosen["out_of_fold"]])
-    weights = fusion.fit_weights(columns, np.arange(len(classes)), (chosen["strength"],))[0][0]
+    weights = fusion.fit_weights(fusion.design(columns), np.arange(len(classes)), (chosen["strength"],))[0][0]
     return shares[0] * weights, intercepts[0]
-
-
-def _rotated(columns: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """Turn columns into their own row space, and say how coefficients (n_classes, n_columns) come back from there.
-
-    An L2 penalty is the same there, and a wide matrix becomes narrow.
-    """
-    if columns.shape[1] <= len(columns):
-        return columns, np.asarray
-    # by the products of people: far less work than taking the wide matrix itself apart
-    squares, left = np.linalg.eigh(columns @ columns.T)
-    kept = squares > 1e-10 * max(float(squares[-1]), 1e-300)
-    singular = np.sqrt(squares[kept])
-    left = left[:, kept]
-    return left * singular, lambda own: np.asarray(((own / singular) @ left.T) @ columns)
 
 
 def _only(encoded: Encoded, modality: str) -> np.ndarray:

@@ -10,8 +10,6 @@ import logging
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LassoCV, LogisticRegression
 
 from nociomics.models.arm_learners import ArmData, LinearArms, expected_of, fit_boosted
 from nociomics.models.block_arms import fit_block_arms
@@ -61,6 +59,8 @@ def fit_doubly_robust_learner(data: ArmData) -> LinearArms:
 
 def treatment_chance(data: ArmData) -> np.ndarray:
     """Chance of the second arm: its share where arms were drawn, else a logistic model out of inner fold."""
+    from sklearn.linear_model import LogisticRegression
+
     treated = data.arm == 1
     if data.by_chance or data.columns.shape[1] == 0:
         return np.full(len(treated), treated.mean())
@@ -104,6 +104,9 @@ def _mean_outcome(data: ArmData) -> np.ndarray:
 
 def _lasso(columns: np.ndarray, score: np.ndarray, folds: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
     """Coefficients and offset of a weighted lasso whose penalty is chosen over the inner folds."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LassoCV
+
     if columns.shape[1] == 0:
         return np.zeros(0), float(np.average(score, weights=weight))
     pairs = [(np.flatnonzero(folds != one), np.flatnonzero(folds == one)) for one in np.unique(folds)]

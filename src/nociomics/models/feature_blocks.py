@@ -307,7 +307,7 @@ def _numbers(features: pl.DataFrame, names: list[str], logged: list[bool]) -> np
         raise StudyError(f'Feature "{text[0]}" holds text here, but the model was trained with numbers.')
     if places:
         # all columns at once: one by one, reading 1000 genes takes longer than fitting the model
-        values[:, places] = known.select(pl.all().cast(pl.Float64).fill_null(np.nan)).to_numpy()
+        values[:, places] = known.cast(pl.Float64).to_numpy()
     positive = np.asarray(logged, dtype=bool)
     if positive.any():
         part = values[:, positive]

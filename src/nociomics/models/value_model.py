@@ -183,8 +183,8 @@ class ValueModel:
         self.level_shares_, self.effect_shares_ = level[used], effect[used]
         self.learners_ = [one.candidate.name for one in kept]
         everybody = np.arange(len(data.arm))
-        # a model of one fold only predicts: half of the trees tell nearly the same
-        trees = self.settings.trees if self.refits > 1 else -(-self.settings.trees // 2)
+        # a model of one fold only predicts: a quarter of the trees tell nearly the same
+        trees = self.settings.trees if self.refits > 1 else -(-self.settings.trees // 4)
         self.whole_ = self._fitted(kept, data, everybody, trees, self.seed)
         self.functions_ = [self._refitted(kept, data, refit) for refit in range(self.refits if self.refits > 1 else 0)]
 
