@@ -122,6 +122,13 @@ def _target_problems(config: Config) -> Iterator[str]:
         yield "tables.outcomes: is missing, but target.outcome needs it. Add the table, or leave `target` out."
     if target.treatment and not config.tables.treatments:
         yield "tables.treatments: is missing, but target.treatment needs it. Add it, or leave target.treatment out."
+    if target.harm_weight is not None and (target.adverse_event is None or target.treatment is None):
+        yield (
+            "target.harm_weight: weighs an adverse event against the benefit of treatments, so it needs "
+            "target.adverse_event and target.treatment. Name both, or leave it out."
+        )
+    if target.harm_weight is not None and target.kind == "multiclass":
+        yield "target.harm_weight: kind: multiclass names no benefit that harm could be weighed against; leave it out."
     if target.kind == "change" and not target.baseline:
         yield "target.baseline: is missing; kind: change needs the score or column that the outcome is compared with."
     if target.kind != "change" and target.baseline:

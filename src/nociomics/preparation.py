@@ -42,6 +42,8 @@ class Prepared:
         As in `SCORE_COVERAGE` and `SCORE_MATCHES`: how far polygenic scores could be applied.
     findings : list of Finding
         What harmonising remarked.
+    harm_weights : DataFrame or None
+        ``patient_id, harm_weight``: people's own weights of harm, which are no features; None where nobody gave one.
     """
 
     features: pl.DataFrame
@@ -52,6 +54,7 @@ class Prepared:
     score_coverage: pl.DataFrame
     score_matches: pl.DataFrame
     findings: list[Finding]
+    harm_weights: pl.DataFrame | None = None
 
 
 def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
@@ -99,6 +102,7 @@ def prepare(
     from nociomics.models.fitness import fitness_findings, without_small_arms
     from nociomics.pharmacogenomics.features import pharmacogene_features
     from nociomics.tables.contract import empty_frame
+    from nociomics.tables.harm_weights import own_harm_weights
     from nociomics.tables.polygenic import SCORE_COVERAGE, SCORE_MATCHES
 
     findings: list[Finding] = []
@@ -146,6 +150,7 @@ def prepare(
         pl.concat([empty_frame(SCORE_COVERAGE), *(score.coverage for score in polygenic)]),
         pl.concat([empty_frame(SCORE_MATCHES), *(score.matches for score in polygenic)]),
         findings,
+        own_harm_weights(tables["patients"]),
     )
 
 

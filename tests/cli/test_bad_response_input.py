@@ -32,6 +32,7 @@ class Cohort:
     people: int = PEOPLE
     assignment: str = "randomised"
     target: dict[str, Any] = field(default_factory=dict)
+    every_learner: bool = False
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(1)
@@ -69,7 +70,12 @@ class Cohort:
             "tables": {name: f"{name}.csv" for name in tables},
             "target": {key: value for key, value in target.items() if value is not None},
             "folds": {"outer_folds": 3, "inner_folds": 3, "repeats": 1},
-            "response": {"refits": 2, "refits_in_folds": 1, "trees": 4, "candidates": _learners(self.kind)},
+            "response": {
+                "refits": 2,
+                "refits_in_folds": 1,
+                "trees": 4,
+                "candidates": [] if self.every_learner else _learners(self.kind),
+            },
             "tracking": {"enabled": False},
         }
         (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
@@ -121,7 +127,16 @@ class Stages:
             self.call("response", "cross-validate", *fixed, *at, *skip)
         return pl.read_parquet(self.results / "out_of_fold.parquet")
 
-    def evaluate(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def resample(self) -> list[object]:
+        """Permute twice and learn from a quarter; return what an evaluation takes of it."""
+        fixed = [*self.tables(), "--blocks", self.section("blocks"), "--settings", self.section("response")]
+        fixed += ["--splits", self.results / "splits.parquet", "--seed", 1, "--output"]
+        dealt, fewer = self.results / "permutations.parquet", self.results / "0.25.parquet"
+        self.call("resampling", "permute", *fixed, dealt, "--first", 0, "--count", 3)
+        self.call("resampling", "learn-from-fewer", *fixed, fewer, "--share", 0.25)
+        return ["--permutations", dealt, "--learning", fewer]
+
+    def evaluate(self, *further: object) -> tuple[dict[str, Any], dict[str, Any]]:
         splits = ("--splits", self.results / "splits.parquet")
         chances = [
             word
@@ -145,7 +160,8 @@ class Stages:
             for word in (flag, self.results / name)
         ]
         output = self.results / "evaluation"
-        self.call("evaluate", "response", *self.tables(), *splits, *given, "--seed", 1, "--output", output)
+        words = (*self.tables(), *splits, *given, *further, "--seed", 1, "--output", output)
+        self.call("evaluate", "response", *words)
         names = ("metrics.json", "gate.json")
         metrics, gate = (json.loads((output / name).read_text(encoding="utf-8")) for name in names)
         return metrics, gate
@@ -400,3 +416,40 @@ def test_thirty_people_are_enough_to_try(tmp_path: Path, nociomics: Command) -> 
     _, metrics, gate = through(cohort, tmp_path, nociomics)
     assert metrics["n"]["value"] == 30
     assert gate["exploratory"]
+
+
+def one_arm_of_ten(cohort: Cohort) -> None:
+    cohort.arm[:] = ["talk" if number % 3 == 0 else "drug" for number in range(cohort.people)]
+
+
+def nobody_reached_the_end(cohort: Cohort) -> None:
+    """Every second outcome of one treatment is lacking: 10 people of it have one."""
+    cohort.arm[:] = ["talk" if number < 20 else "drug" for number in range(cohort.people)]
+    cohort.outcome = np.array([None if n < 20 and n % 2 else value for n, value in enumerate(cohort.outcome)], object)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil"),
+    [
+        ("change", one_arm_of_ten),
+        ("change", nobody_reached_the_end),
+        ("continuous", nobody_reached_the_end),
+        ("binary", one_arm_of_ten),
+        ("multiclass", nobody_reached_the_end),
+    ],
+)
+def test_a_quarter_of_a_small_study_is_learned_from_or_left_out_and_said(
+    kind: str, spoil: Spoil, tmp_path: Path, nociomics: Command
+) -> None:
+    cohort = Cohort(kind=kind, people=40, every_learner=True)
+    spoil(cohort)
+    made = stages(cohort, tmp_path, nociomics)
+    assert made.split().exit == 0
+    made.predict()
+    metrics, _ = made.evaluate(*made.resample())
+    values = [figure[key] for figure in metrics.values() for key in ("value", "lower", "upper")]
+    assert all(value is None or math.isfinite(value) for value in values)
+    assert metrics["permutation_p"]["value"] in (1 / 3, 2 / 3, 1.0)
+    curve = json.loads((made.results / "evaluation" / "curves.json").read_text())["learning"]
+    assert [point["share"] for point in curve][-1] == 1.0
+    assert all(point["value"] is None or math.isfinite(point["value"]) for point in curve)

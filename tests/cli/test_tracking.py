@@ -14,9 +14,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nociomics import tracking
+import nociomics
 from nociomics.errors import NociomicsError
-from nociomics.tracking import StudyRun, initialise_store, log_study, network_file_system, runs_table_link
+from nociomics.tracking import store
+from nociomics.tracking.store import initialise_store, network_file_system, runs_table_link
+from nociomics.tracking.study_run import StudyRun, log_study
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +86,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
 
 
 def test_a_run_is_read_back_with_its_numbers_data_and_pages(run: StudyRun, uri: str) -> None:
-    mlflow = tracking._mlflow()
+    mlflow = store.mlflow_module()
     tracked = log_study(run, uri)
     client = mlflow.MlflowClient(uri)
     logged = client.get_run(tracked.run_id)
@@ -121,10 +123,10 @@ def test_a_run_is_read_back_with_its_numbers_data_and_pages(run: StudyRun, uri: 
 
 
 def test_the_champion_is_loaded_without_a_pickle_and_predicts(run: StudyRun, uri: str) -> None:
-    mlflow = tracking._mlflow()
+    mlflow = store.mlflow_module()
     tracked = log_study(run, uri)
     assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
-    with tracking._tracking_to(mlflow, uri):
+    with store.tracking_to(mlflow, uri):
         model = mlflow.pyfunc.load_model(f"models:/{run.study}@champion")
     new = pd.DataFrame({"patient_id": ["a", "b"], "baseline": [1.0, 4.0], "sex": ["F", "M"], "visits": [1.0, 2.0]})
     assert model.predict(new)["expected"].tolist() == [2.0, 8.0]
@@ -135,9 +137,9 @@ def test_the_champion_is_loaded_without_a_pickle_and_predicts(run: StudyRun, uri
 
 
 def test_a_column_that_the_signature_does_not_know_as_text_is_refused(run: StudyRun, uri: str) -> None:
-    mlflow = tracking._mlflow()
+    mlflow = store.mlflow_module()
     log_study(run, uri)
-    with tracking._tracking_to(mlflow, uri):
+    with store.tracking_to(mlflow, uri):
         model = mlflow.pyfunc.load_model(f"models:/{run.study}@champion")
     with pytest.raises(mlflow.exceptions.MlflowException, match="baseline"):
         model.predict(pd.DataFrame({"patient_id": ["a"], "baseline": ["five"], "sex": ["F"], "visits": [1.0]}))
@@ -145,7 +147,7 @@ def test_a_column_that_the_signature_does_not_know_as_text_is_refused(run: Study
 
 @pytest.mark.parametrize("gate", [{"performance_passed": False}, {}, {"performance_passed": None}])
 def test_a_closed_gate_leaves_the_earlier_champion_in_place(run: StudyRun, uri: str, gate: dict[str, object]) -> None:
-    client = tracking._mlflow().MlflowClient(uri)
+    client = store.mlflow_module().MlflowClient(uri)
     first = log_study(run, uri)
     second = log_study(replace(run, gate=gate), uri)
     assert (first.model_version, second.model_version) == ("1", "2")
@@ -155,7 +157,7 @@ def test_a_closed_gate_leaves_the_earlier_champion_in_place(run: StudyRun, uri: 
 
 
 def test_a_study_without_a_target_has_a_run_and_no_model(run: StudyRun, uri: str) -> None:
-    client = tracking._mlflow().MlflowClient(uri)
+    client = store.mlflow_module().MlflowClient(uri)
     log_study(replace(run, bundle=None, input_example=None, output_example=None), uri)
     tracked = log_study(replace(run, bundle=None, metrics={}, report=None), uri)
     assert len(client.search_runs([tracked.experiment_id])) == 2
@@ -168,20 +170,20 @@ def test_the_variable_that_names_the_store_is_left_as_it_was(
 ) -> None:
     log_study(replace(run, bundle=None), uri)
     assert "MLFLOW_TRACKING_URI" not in os.environ
-    assert tracking.tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert store.tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
-    assert tracking.tracking_uri(tmp_path) == "http://tracker:5000"
+    assert store.tracking_uri(tmp_path) == "http://tracker:5000"
 
 
 FOUR_AT_ONCE = """
 import os, sys
-from nociomics import tracking
+from nociomics.tracking import store
 
-mlflow = tracking._mlflow()
+mlflow = store.mlflow_module()
 import mlflow.store.tracking.sqlalchemy_store
 
 def start(name, uri):
-    tracking.initialise_store(uri)
+    store.initialise_store(uri)
     mlflow.MlflowClient(uri).create_experiment(name)
 
 children = []
@@ -203,7 +205,7 @@ def test_four_processes_that_start_at_once_share_one_good_store(tmp_path: Path) 
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
     finished = subprocess.run([sys.executable, "-c", FOUR_AT_ONCE, uri], timeout=120, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
-    client = tracking._mlflow().MlflowClient(uri)
+    client = store.mlflow_module().MlflowClient(uri)
     assert sorted(experiment.name for experiment in client.search_experiments()) == ["Default", "a", "b", "c", "d"]
     assert [path.name for path in (tmp_path / "new").iterdir() if path.suffix == ".part"] == []
 
@@ -236,7 +238,7 @@ def test_a_store_of_another_mlflow_version_is_refused_before_the_run(uri: str) -
 
 
 def test_a_sqlite_file_on_a_network_disk_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tracking, "network_file_system", lambda database: "nfs4")
+    monkeypatch.setattr(store, "network_file_system", lambda database: "nfs4")
     with pytest.raises(NociomicsError, match=r"network file system \(nfs4\).*MLFLOW_TRACKING_URI"):
         initialise_store(f"sqlite:///{tmp_path}/mlflow.db")
     assert list(tmp_path.iterdir()) == []
@@ -272,8 +274,8 @@ def test_the_nearest_mount_decides(place: str, kind: str | None) -> None:
 def test_a_store_that_mlflow_cannot_use_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(NociomicsError, match="no longer writes to"):
         initialise_store(f"file://{tmp_path}/mlruns")
-    assert "secret" not in tracking._without_password("https://ana:secret@tracker/api?token=secret")
-    assert "secret" not in str(tracking.server_command("postgresql://ana:secret@db/mlflow"))
+    assert "secret" not in store.without_password("https://ana:secret@tracker/api?token=secret")
+    assert "secret" not in str(store.server_command("postgresql://ana:secret@db/mlflow"))
 
 
 def test_a_server_that_does_not_answer_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +289,7 @@ def test_the_link_opens_the_table_of_runs_of_the_right_server() -> None:
     path = "#/experiments/7/runs?workflowType=machine_learning"
     assert runs_table_link("sqlite:///a.db", "7", port=5001) == f"http://127.0.0.1:5001/{path}"
     assert runs_table_link("https://ana:secret@tracker/ml/", "7") == f"https://tracker/ml/{path}"
-    command = tracking.server_command("sqlite:////tmp/with space/mlflow.db", port=5001)
+    command = store.server_command("sqlite:////tmp/with space/mlflow.db", port=5001)
     assert command is not None
     assert "'sqlite:////tmp/with space/mlflow.db' --host 127.0.0.1 --port 5001" in command
 
@@ -295,7 +297,7 @@ def test_the_link_opens_the_table_of_runs_of_the_right_server() -> None:
 def test_the_stored_script_calls_a_reader_that_exists() -> None:
     from nociomics.export.bundle import Bundle, load_bundle
 
-    script = Path(tracking.__file__).with_name("export") / "pyfunc_model.py.txt"
+    script = Path(nociomics.__file__).with_name("export") / "pyfunc_model.py.txt"
     text = script.read_text(encoding="utf-8")
     assert f"from {load_bundle.__module__} import {load_bundle.__name__}\n" in text
     assert f".{Bundle.predict_frame.__name__}(" in text

@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nociomics import tracking
 from nociomics.tables.files import write_table
 from nociomics.tables.finding import FINDINGS, Finding, findings_frame
-from nociomics.tracking import StudyRun, finding_counts, log_study
+from nociomics.tracking.store import mlflow_module
+from nociomics.tracking.study_run import StudyRun, finding_counts, log_study
 
 
 def findings() -> pl.DataFrame:
@@ -36,7 +36,7 @@ def test_findings_and_their_page_are_in_the_store(tmp_path: Path, monkeypatch: p
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     run = StudyRun("demo", {}, {}, {}, {}, "0" * 40, "0" * 64, "Nothing.", findings=table, quality_report=page)
     tracked = log_study(run, uri)
-    client = tracking._mlflow().MlflowClient(uri)
+    client = mlflow_module().MlflowClient(uri)
     assert client.get_run(tracked.run_id).data.metrics["data_quality/warning"] == 1
     assert {entry.path for entry in client.list_artifacts(tracked.run_id, "quality")} == {
         "quality/findings.csv",

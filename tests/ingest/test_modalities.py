@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nociomics.harmonise.covariate_features import covariate_features
 from nociomics.ingest.biomarkers import read_biomarkers
 from nociomics.ingest.blocks import read_block
 from nociomics.ingest.diplotypes import read_diplotypes
 from nociomics.ingest.expression import read_expression
 from nociomics.ingest.notes import Notes
-from nociomics.ingest.patients import read_patients
+from nociomics.ingest.patients import covariates, read_patients
 from nociomics.ingest.questionnaires import read_questionnaires
 from nociomics.tables.study import BlockSource, TableSource
 from tests.conftest import examples
@@ -162,6 +163,38 @@ def test_a_comma_that_may_part_thousands_is_not_guessed(tmp_path: Path) -> None:
     notes = Notes("patients")
     read_patients(source(tmp_path, "patient_id;weight\nA;1,234\nB;2,345\n"), tmp_path, notes)
     assert messages(notes) == [("fatal", 2)] and "may part thousands" in notes.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("cells", "count", "said"),
+    [
+        (["2", "-1", "", "-0.5"], 2, "are negative or not finite. A weight is 0 or more"),
+        (["2", "much", "", "0"], 1, "hold text where a number belongs"),
+        (["2", "0", "", "1.5"], 0, ""),
+    ],
+)
+def test_a_persons_weight_of_harm_is_a_number_of_0_or_more(
+    cells: list[str], count: int, said: str, tmp_path: Path
+) -> None:
+    notes = Notes("patients")
+    rows = "".join(f"P{place},50,{cell}\n" for place, cell in enumerate(cells))
+    frame = read_patients(source(tmp_path, f"patient_id,age,harm_weight\n{rows}"), tmp_path, notes)
+    fatal = [finding for finding in notes.findings if finding.severity == "fatal"]
+    assert [finding.count for finding in fatal] == ([count] if count else [])
+    assert all(said in finding.message and finding.column == "harm_weight" for finding in fatal)
+    assert frame is not None and frame.schema["harm_weight"] == pl.Float64
+
+
+def test_a_persons_weight_of_harm_is_no_covariate(tmp_path: Path) -> None:
+    described = source(tmp_path, "patient_id,age,harm_weight\nA,50,2\nB,60,\n")
+    frame = read_patients(described, tmp_path, Notes("patients"))
+    assert frame is not None
+    notes = Notes("patients")
+    kept, told = covariates(frame, described, notes, None)
+    assert kept.columns == ["patient_id", "age", "harm_weight"] and told["column"].to_list() == ["age"]
+    assert "own weight of harm" in notes.findings[0].message
+    for when in (told, None):
+        assert covariate_features(kept, when).frame.columns == ["patient_id", "age"]
 
 
 def test_rows_values_and_years_are_taken_as_described(tmp_path: Path) -> None:

@@ -108,8 +108,9 @@ def test_scikit_learn_accepts_it_as_a_regressor(name):
     check_estimator(CandidateRegressor(name), on_skip=None)
 
 
-def test_scikit_learn_accepts_the_classifier():
-    check_estimator(CandidateClassifier(), on_skip=None)
+@pytest.mark.parametrize("name", [one.name for one in TABLE if one.target == "class"])
+def test_scikit_learn_accepts_it_as_a_classifier(name):
+    check_estimator(CandidateClassifier(name), on_skip=None)
 
 
 def test_a_study_takes_what_fits_it():
@@ -119,7 +120,7 @@ def test_a_study_takes_what_fits_it():
     assert {"block_ridge", "ridge", "lasso", "forest", "boosted"} <= set(several)
     assert set(two) - set(several) == {"r_lasso", "dr_lasso"}
     assert "elastic_net" in none and "elastic_net" not in several
-    assert [one.name for one in candidates_for("binary", 2)] == ["late_fusion", "plain_l2"]
+    assert [one.name for one in candidates_for("binary", 2)] == ["late_fusion", "plain_l2", "boosted_classes"]
 
 
 def test_an_unknown_name_and_an_unfitting_one_are_refused():

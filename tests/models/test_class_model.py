@@ -20,7 +20,7 @@ def test_a_stored_model_predicts_bit_for_bit_the_same(kind, arms, tmp_path):
     study = small_study(kind, people=72, arms=arms)
     model = fitted(study)
     again = load_response(json.loads(json.dumps(model.save(tmp_path), allow_nan=False, sort_keys=True)), tmp_path)
-    assert not list(tmp_path.iterdir())  # everything is in the JSON
+    assert not list(tmp_path.iterdir())  # everything is in the JSON: of so few people no trees are grown
     encoded = model.encode(study.features)
     np.testing.assert_array_equal(again.encode(study.features).values, encoded.values)
     np.testing.assert_array_equal(again.refit_probabilities(encoded), model.refit_probabilities(encoded))
@@ -72,3 +72,12 @@ def test_a_modality_that_a_person_lacks_adds_nothing():
     lacking = study.features["expression_batch"].is_null().to_numpy()
     assert lacking.any()
     assert (model.linear_inputs(encoded)[np.ix_(lacking, inside)] == 0).all()
+
+
+def test_a_single_refit_is_the_model_of_everybody_once():
+    study = small_study("binary", people=72)
+    one, several = fitted(study, refits=1), fitted(study, refits=3)
+    encoded = one.encode(study.features)
+    np.testing.assert_allclose(one.probabilities(encoded), several.probabilities(encoded), atol=1e-9)
+    np.testing.assert_array_equal(one.refit_probabilities(encoded)[0], one.probabilities(encoded))
+    assert several.refit_probabilities(encoded).std(axis=0).max() > 0

@@ -186,3 +186,20 @@ def test_too_few_dropouts_are_not_modelled():
     rows = study.rows.with_columns(response_value=pl.when(pl.int_range(pl.len()) > 8).then("response_value"))
     changed = Training(study.features, study.catalogue, rows, study.inner_fold)
     assert cross_fitted_observation(changed, splits, BLOCKS, "response_value").is_empty()
+
+
+def test_penalised_chances_are_stretched_to_where_new_people_put_them():
+    model = fit_propensity(clinic(people=500)[0], BLOCKS)
+    assert model.slope_ > 1.05  # the penalty had made them too much alike
+    new, _, truth = clinic(people=4000, seed=9)
+    logits = np.log(model.predict(new.features))
+    centre = logits.mean(axis=0)
+    as_penalised = softmax((logits - centre) / model.slope_ + centre, axis=1)
+    assert np.abs(softmax(logits, axis=1) - truth).mean() < np.abs(as_penalised - truth).mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_lots_are_not_stretched_into_reasons(seed):
+    model = fit_propensity(clinic(people=200, seed=seed, strength=0.0)[0], BLOCKS)
+    chances = model.predict(clinic(people=1000, seed=50 + seed)[0].features)
+    assert np.abs(chances - 1 / 3).max() < 0.25

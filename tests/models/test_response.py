@@ -100,11 +100,11 @@ def first(count: int, column: str) -> pl.Expr:
 @pytest.mark.parametrize(
     ("study", "message"),
     [
-        (with_rows(small_study(arms=()), response_value=first(19, "response_value")), "at least 20 are needed"),
-        (with_rows(small_study("binary", arms=()), label=first(15, "label")), "at least 20 are needed"),
+        (with_rows(small_study(arms=()), response_value=first(11, "response_value")), "at least 12 are needed"),
+        (with_rows(small_study("binary", arms=()), label=first(11, "label")), "at least 12 are needed"),
         (with_rows(small_study("binary", arms=()), label=pl.lit("1")), "one class only"),
-        (with_rows(small_study(), treatment=first(4, "treatment").fill_null("cbt")), "1 treatments have fewer than 5"),
-        (with_rows(small_study(), response_value=pl.lit(None, dtype=pl.Float64)), "all treatments have fewer than 5"),
+        (with_rows(small_study(), treatment=first(4, "treatment").fill_null("cbt")), "1 treatments have fewer than 3"),
+        (with_rows(small_study(), response_value=pl.lit(None, dtype=pl.Float64)), "all treatments have fewer than 3"),
     ],
 )
 def test_too_few_people_to_learn_from_are_refused(study, message):

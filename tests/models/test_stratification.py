@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from nociomics.models.factor_mixture import Mixture
+from nociomics.models.factors import Information
 from nociomics.models.settings import BlockSettings, StrataSettings
-from nociomics.models.stratification import Mixture, StratumModel
+from nociomics.models.stratification import StratumModel
 from nociomics.tables.results import ASSIGNMENTS
 from tests.models.small_study import BLOCKS, STRATA, catalogue_of, numeric_study, small_study
 
@@ -158,7 +160,11 @@ def test_clinical_and_genetic_data_and_categories_do_not_make_strata():
 
 
 def test_membership_is_bayes_rule():
-    mixture = Mixture(np.array([0.25, 0.75]), np.array([[0.0], [2.0]]), np.array([[[1.0]], [[4.0]]]))
-    # at 1: .25 x phi(1) and .75 x phi(.5) / 2, that is .0604927 and .1320245
-    np.testing.assert_allclose(mixture.membership(np.array([[1.0]])), [[0.314220, 0.685780]], atol=1e-6)
-    np.testing.assert_allclose(mixture.nearest_distance(np.array([[1.0], [4.0]])), [0.25, 1.0])
+    mixture = Mixture(np.array([0.25, 0.75]), np.array([[0.0], [2.0]]), np.array([[[1.0]], [[1.0]]]))
+    # measured at 1 with an error of variance 1: both strata lie 1 away with variance 2, so their shares decide
+    known = Information(np.array([[[1.0]]]), np.array([0, 0]), np.array([[1.0], [2.0]]))
+    np.testing.assert_allclose(mixture.membership(known)[0], [0.25, 0.75], atol=1e-12)
+    # at 2: .25 x phi(sqrt 2) and .75 x phi(0), that is .25 x exp(-1) against .75
+    np.testing.assert_allclose(mixture.membership(known)[1], [0.109232, 0.890768], atol=1e-6)
+    # at 1 the nearest is one away: chance of a chi-squared above 1 / 2
+    np.testing.assert_allclose(mixture.tail(known), [0.479500, 1.0], atol=1e-6)

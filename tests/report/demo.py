@@ -152,16 +152,13 @@ def metrics(auroc: tuple[float, float, float] = (0.64, 0.59, 0.69), clinical: fl
     }
 
 
-def _people(n: int = 300) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _people(n: int = 300) -> pl.DataFrame:
     rng = np.random.default_rng(7)
     kind = rng.integers(0, 3, n)
-    centre = np.array([(1.6, -0.3), (-0.5, 1.4), (-0.7, -0.9)])[kind]
-    points = centre + rng.normal(0, 0.75, (n, 2))
     ids = [f"P{i:04d}" for i in range(n)]
-    scores = pl.DataFrame({"patient_id": ids, "factor_1": points[:, 0], "factor_2": points[:, 1]})
     chances = rng.dirichlet((0.4, 0.4, 0.4), n)
     top = chances.max(axis=1)
-    assigned = pl.DataFrame(
+    return pl.DataFrame(
         {
             "patient_id": ids,
             "stratum": [f"S{k + 1}" for k in kind],
@@ -171,7 +168,6 @@ def _people(n: int = 300) -> tuple[pl.DataFrame, pl.DataFrame]:
             **{f"p_S{k + 1}": chances[:, k] for k in range(3)},
         }
     )
-    return scores, assigned
 
 
 def shap_rows(patient_id: str = "P0001") -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -194,7 +190,7 @@ def shap_rows(patient_id: str = "P0001") -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def cohort(**changes: Any) -> CohortReportData:
-    scores, assigned = _people()
+    assigned = _people()
     shap, _ = shap_rows()
     importance = shap.with_columns(mean_abs_shap=pl.col("shap_value").abs()).select(
         "feature", "modality", "group", "mean_abs_shap", "treatment"
@@ -264,7 +260,6 @@ def cohort(**changes: Any) -> CohortReportData:
             "site_cramers_v": 0.07,
         },
         assignments=assigned,
-        factor_scores=scores,
         importance=importance,
         modality_importance=importance.group_by("modality", "treatment").agg(pl.col("mean_abs_shap").sum()),
         effects=effects,

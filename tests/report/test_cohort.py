@@ -99,7 +99,7 @@ def test_a_subgroup_too_small_to_show_is_named_without_a_figure() -> None:
 
 def test_one_stratum_is_dimensions_not_types() -> None:
     text = _page(strata_summary={"k": 1, "bic": {"1": 5210.0, "2": 5244.0}}).text("strata")
-    assert "Dimensions, not types" in text and "none: BIC rises by 34.0" in text
+    assert "Dimensions, not types" in text and "none; BIC rises by 34.0" in text
 
 
 def test_several_strata_are_at_least_that_many_with_their_stability() -> None:
@@ -110,7 +110,7 @@ def test_several_strata_are_at_least_that_many_with_their_stability() -> None:
 
 def test_too_few_people_for_strata_is_not_called_dimensions() -> None:
     summary = {"k": 1, "bic": {"1": 410.0}, "bic_gain": None, "evidence": "not enough people to look for strata"}
-    text = _page(strata_summary=summary, assignments=None, factor_scores=None).text("strata")
+    text = _page(strata_summary=summary, assignments=None).text("strata")
     assert "Not enough people" in text and "Dimensions" not in text
 
 

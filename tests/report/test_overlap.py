@@ -58,6 +58,15 @@ def test_it_gives_the_figures_of_the_report():
     assert view["sensitivity"][0]["comparison"] == "the model's choice against the best single treatment"
 
 
+def test_the_worth_of_the_models_choice_comes_with_what_could_explain_it_away():
+    told = overlap_view({"overlap": REPORT})["value"]
+    assert "adjusted associations" in told and "what was not measured is not adjusted for at all" in told
+    assert "risk ratio of 1.8 each" in told and "1.4 would do for the interval's end" in told
+    lost = {**REPORT, "sensitivity": [{**REPORT["sensitivity"][0], "value": -0.1}]}
+    assert "E-value" not in overlap_view({"overlap": lost})["value"]
+    assert overlap_view({"overlap": {**REPORT, "sensitivity": []}})["value"] is None
+
+
 def test_a_randomised_study_has_no_such_section():
     assert overlap_view({}) is None
 

@@ -169,6 +169,30 @@ RULES = {
         study(target={"kind": "binary", "outcome": "well", "response": {"at_most": 0}}),
         "target.response: kind: binary already is a response; leave it out.",
     ),
+    "a weight of harm without harm": (
+        study(target={**CHANGE, "harm_weight": 2}),
+        "target.harm_weight: weighs an adverse event against the benefit of treatments, so it needs",
+    ),
+    "a weight of harm without a benefit": (
+        study(
+            target={
+                "kind": "multiclass",
+                "outcome": "kind",
+                "treatment": "arm",
+                "adverse_event": "ill",
+                "harm_weight": 2,
+            }
+        ),
+        "target.harm_weight: kind: multiclass names no benefit",
+    ),
+    "a weight of harm below 0": (
+        study(target={**CHANGE, "adverse_event": "ill", "harm_weight": -1}),
+        "target.harm_weight: ",
+    ),
+    "a weight of harm in words": (
+        study(target={**CHANGE, "adverse_event": "ill", "harm_weight": "much"}),
+        "target.harm_weight: ",
+    ),
 }
 
 

@@ -17,11 +17,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from nociomics import tracking
 from nociomics.config import data_folder, load_config
 from nociomics.export.bundle import load_bundle
 from nociomics.export.prediction import predict_people
 from nociomics.preparation import read_new_people
+from nociomics.tracking.store import mlflow_module, tracking_to
 from tests.workflow.conftest import Run
 from tests.workflow.import_walk import PACKAGE
 from tests.workflow.study_runs import ROOT, command, environment, made_once, run
@@ -218,8 +218,8 @@ def mlflow(finished: Run) -> Iterator[Any]:
     """MLflow, speaking to the store of the finished run, without pickle."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-        module = tracking._mlflow()
-        with tracking._tracking_to(module, f"sqlite:///{finished.results.parent / 'mlflow.db'}"):
+        module = mlflow_module()
+        with tracking_to(module, f"sqlite:///{finished.results.parent / 'mlflow.db'}"):
             yield module
 
 

@@ -38,20 +38,31 @@ wildcard_constraints:
     number=r"\d+",
 
 
-def section(name):
-    """One section of the study as JSON: a rule re-runs when its own section changes, and only then."""
+def section(name, without=()):
+    """One section of the study as JSON: a rule re-runs when its own section changes, and only then.
+
+    Keys that a rule does not read are left out for it. How harm is weighed is left out of the target, since no model
+    learns from it, so nothing is learned anew for it.
+    """
     value = getattr(STUDY, name)
-    return json.dumps(
-        value.model_dump(mode="json") if hasattr(value, "model_dump") else value,
-        sort_keys=True,
-    )
+    dumped = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    if name == "target" and dumped is not None:
+        dumped.pop("harm_weight")
+    for key in without:
+        dumped.pop(key)
+    return json.dumps(dumped, sort_keys=True)
+
+
+def harm_weight():
+    """The study's weight of harm, as an option for the one command that uses it."""
+    given = None if TARGET is None else TARGET.harm_weight
+    return "" if given is None else f"--harm-weight {given!r}"
 
 
 def study_without_settings():
     """The study's own keys as JSON, for the one command that reads its tables."""
-    return json.dumps(
-        STUDY.model_dump(mode="json", exclude=set(SECTIONS)), sort_keys=True
-    )
+    left_out = {**dict.fromkeys(SECTIONS, True), "target": {"harm_weight"}}
+    return json.dumps(STUDY.model_dump(mode="json", exclude=left_out), sort_keys=True)
 
 
 def has(*tables):
@@ -171,6 +182,10 @@ def final_results():
     made = [
         f"{RESULTS}/quality/report.html",
         f"{RESULTS}/strata/assignments.parquet",
+        f"{RESULTS}/strata/report.html",
+        f"{RESULTS}/strata/report.json",
+        f"{RESULTS}/strata/challengers.parquet",
+        f"{RESULTS}/strata/mechanism_by_stratum.parquet",
         f"{RESULTS}/report.html",
     ]
     if has("genotype", "diplotypes"):
@@ -187,6 +202,7 @@ def final_results():
             f"{RESULTS}/evaluation/tripod.html",
         ]
         made += [f"{RESULTS}/tracking.json"] if STUDY.tracking.enabled else []
+    made += [f"{RESULTS}/strata/tracking.json"] if STUDY.tracking.enabled else []
     return made
 
 

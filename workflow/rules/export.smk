@@ -64,6 +64,7 @@ rule predict_cohort:
         bundle=rules.export_bundle.output.manifest,
         features=rules.harmonise_features.output.features,
         target=rules.harmonise_features.output.target,
+        patients=ingested("patients"),
     output:
         predictions=f"{RESULTS}/response/predictions.parquet",
         effects=f"{RESULTS}/response/effects.parquet",
@@ -73,6 +74,7 @@ rule predict_cohort:
         f"{BENCHMARKS}/predict_cohort.tsv"
     params:
         folder=subpath(input.bundle, parent=True),
+        harm_weight=harm_weight(),
         code=code_digest(
             "errors.py", "tables", "models", "evaluate", "export", "cli/export.py"
         ),
@@ -82,6 +84,7 @@ rule predict_cohort:
             --bundle {params.folder:q} \
             --features {input.features:q} \
             --target-rows {input.target:q} \
+            --patients {input.patients:q} {params.harm_weight} \
             --predictions {output.predictions:q} \
             --effects {output.effects:q} \
             &>{log:q}

@@ -1,7 +1,7 @@
 """Pages that people read without a network.
 
 READS  every result of the study
-WRITES report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
+WRITES report.html, strata/report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
 """
 
 
@@ -15,7 +15,7 @@ rule report_cohort:
             rules.harmonise_features.output.catalogue,
             rules.find_strata.output.summary,
             rules.find_strata.output.assignments,
-            rules.find_strata.output.scores,
+            rules.describe_strata.output.associations,
         ],
         predicted=(
             [
@@ -54,6 +54,7 @@ rule report_cohort:
             "config.py",
             "report",
             "cli/report.py",
+            "cli/strata_data.py",
         ),
     shell:
         r"""
@@ -112,13 +113,59 @@ rule report_tripod:
         """
 
 
+rule report_strata:
+    """One page on strata: evidence, pictures, markers, what they go with, the rules beside them, other ways of grouping."""
+    input:
+        patients=ingested("patients"),
+        features=rules.harmonise_features.output.features,
+        found=rules.find_strata.output,
+        described=rules.describe_strata.output,
+        judged=rules.judge_pain_mechanisms.output,
+        challengers=rules.challenge_strata.output.challengers,
+    output:
+        report(
+            f"{RESULTS}/strata/report.html",
+            caption="../report/strata.rst",
+            category="Cohort",
+            labels={"study": STUDY.study},
+        ),
+    log:
+        f"{LOGS}/report_strata.log",
+    benchmark:
+        f"{BENCHMARKS}/report_strata.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=subpath(output[0], ancestor=2),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "quality",
+            "models",
+            "config.py",
+            "report",
+            "cli/report.py",
+            "cli/strata_data.py",
+        ),
+    shell:
+        r"""
+        nociomics report strata \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
 rule report_profiles:
     """One page per patient."""
     input:
         features=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
         safety=rules.harmonise_features.output.safety_items,
-        assignments=rules.find_strata.output.assignments,
+        strata=rules.find_strata.output,
+        associations=rules.describe_strata.output.associations,
+        mechanisms=rules.judge_pain_mechanisms.output.mechanisms,
         pgx=f"{RESULTS}/pgx/calls.parquet" if has("genotype", "diplotypes") else [],
         metrics=rules.evaluate_response.output.metrics,
         gate=rules.evaluate_response.output.gate,
@@ -140,11 +187,12 @@ rule report_profiles:
             "errors.py",
             "knowledge",
             "tables",
-            "models/settings.py",
             "config.py",
             "report",
+            "models",
             "cli/report.py",
             "cli/profile_data.py",
+            "cli/strata_data.py",
         ),
     shell:
         r"""

@@ -1,7 +1,7 @@
 """What MLflow is told. One rule prepares the store and one logs; training never waits for either.
 
-READS  report.html, evaluation/*, export/model
-WRITES results/mlflow.db (or MLFLOW_TRACKING_URI), tracking.json
+READS  report.html, evaluation/*, export/model, strata/*
+WRITES results/mlflow.db (or MLFLOW_TRACKING_URI), tracking.json, strata/tracking.json
 """
 
 
@@ -15,7 +15,7 @@ rule initialise_tracking:
         f"{BENCHMARKS}/initialise_tracking.tsv"
     params:
         results=subpath(output[0], ancestor=2),
-        code=code_digest("errors.py", "tables", "tracking.py", "cli/track.py"),
+        code=code_digest("errors.py", "tables", "tracking", "cli/track.py"),
     shell:
         r"""
         nociomics track initialise --results {params.results:q} --output {output:q} &>{log:q}
@@ -51,7 +51,7 @@ rule log_run:
             "export",
             "report",
             "config.py",
-            "tracking.py",
+            "tracking",
             "cli/track.py",
         ),
     shell:
@@ -60,6 +60,47 @@ rule log_run:
             --study {params.study:q} \
             --results {params.results:q} \
             --store {input.store:q} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+rule log_strata:
+    """Log the strata as a run of their own, below the study's run when there is one."""
+    input:
+        store=rules.initialise_tracking.output,
+        parent=rules.log_run.output if TARGET is not None else [],
+        page=rules.report_strata.output,
+    output:
+        f"{RESULTS}/strata/tracking.json",
+    log:
+        f"{LOGS}/log_strata.log",
+    benchmark:
+        f"{BENCHMARKS}/log_strata.tsv"
+    params:
+        study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
+        results=subpath(output[0], ancestor=2),
+        parent=option(
+            "--parent", *([f"{RESULTS}/tracking.json"] if TARGET is not None else [])
+        ),
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "quality",
+            "models",
+            "report",
+            "config.py",
+            "tracking",
+            "cli/track.py",
+            "cli/strata_data.py",
+        ),
+    shell:
+        r"""
+        nociomics track strata \
+            --study {params.study:q} \
+            --results {params.results:q} \
+            --store {input.store:q} {params.parent} \
             --output {output:q} \
             &>{log:q}
         """

@@ -31,6 +31,7 @@ _RULE_WIDTH = 264.0
 _RESULTS = (
     ("quality/report.html", "what was found in the tables"),
     ("report.html", "the cohort on one page"),
+    ("strata/report.html", "strata, or dimensions"),
     ("profiles", "one page per patient"),
     ("explanations/shap.parquet", "what moved each prediction"),
     ("export/model/manifest.json", "the model, for other programs"),
@@ -82,7 +83,7 @@ def _card(
             parts.append(path(f"M{x + 14:g} {y:g}h{width - 28:g}", "line", 1))
         parts.append(text(x + 14, y + 22, stage, 13, "room-line", bold=True))
         for line, words in enumerate(
-            fitted(_short(stage_meaning(root, stage)), width - 28, 11.5, 4 if len(stages) < 4 else 3)
+            fitted(_short(stage_meaning(root, stage)), width - 28, 11.5, max(2, 7 - len(stages)))
         ):
             parts.append(text(x + 14, y + 40 + 15 * line, words, 11.5))
     return parts

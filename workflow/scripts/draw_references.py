@@ -46,6 +46,7 @@ _UNITS = {
     "min_coverage": "share of the weights",
     "fall_percent": "% of baseline",
     "fall_points": "points of the outcome",
+    "harm_weight": "outcome per adverse event",
     "target.response.at_most": "unit of the outcome",
     "at_most": "unit of the column",
     "at_least": "unit of the column",
@@ -71,8 +72,10 @@ _UNITS = {
     "largest_k": "strata",
     "starts": "starts",
     "bootstraps": "refits",
+    "subsamples": "draws",
     "atypical_share": "share of people",
     "between_below": "probability",
+    "smallest": "people",
     "people": "people",
 }
 
@@ -194,6 +197,12 @@ _MEANINGS = {
     "associations.first": "one grouping",
     "associations.second": "the other grouping",
     "identical_people.table": "table of the study, or block_<name>",
+    "stratum": "S1, S2...",
+    "mechanism": "kind of pain",
+    "strata_concentrations.role": "as in strata_associations",
+    "strata_markers.p": "of the difference, two-sided",
+    "mechanism_by_stratum.people": "people",
+    "mechanism_by_stratum.evidence": "as in pain_mechanisms",
 }
 
 # The parts of a study file, in the order of the page: title, what stands before its keys, model.
@@ -242,6 +251,12 @@ _PLACES = {
     "effects": "response/effects.parquet",
     "assignments": "strata/assignments.parquet",
     "factor_scores": "strata/factor_scores.parquet",
+    "challengers": "strata/challengers.parquet",
+    "strata_associations": "strata/associations.parquet",
+    "strata_concentrations": "strata/concentrations.parquet",
+    "strata_markers": "strata/markers.parquet",
+    "pain_mechanisms": "strata/pain_mechanisms.parquet",
+    "mechanism_by_stratum": "strata/mechanism_by_stratum.parquet",
     "shap_values": "explanations/shap.parquet",
     "base_values": "explanations/base.parquet",
     "pgx_calls": "pgx/calls.parquet",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nociomics.cli.options import Catalogue, Features, Output, Seed, TargetRows
+from nociomics.cli.options import Catalogue, Features, HarmWeight, Output, Seed, TargetRows
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -74,18 +74,28 @@ def predict(
     target_rows: TargetRows,
     predictions: Annotated[Path, typer.Option(help="predictions to write")],
     effects: Annotated[Path, typer.Option(help="effects to write")],
+    patients: Annotated[
+        Path | None, typer.Option(help="ingested/patients.parquet; people's own weights of harm are read from it")
+    ] = None,
+    harm_weight: HarmWeight = None,
 ) -> None:
     """Predict everyone in the study with the exported bundle, as any service would."""
     import polars as pl
 
     from nociomics.export.bundle import load_bundle
+    from nociomics.export.harm_weights import weigh_harm
     from nociomics.export.prediction import predict_people
     from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.harm_weights import own_harm_weights
     from nociomics.tables.harmonised import FEATURES, TARGET_ROWS
+    from nociomics.tables.ingested import PATIENTS
     from nociomics.tables.results import EFFECTS, PREDICTIONS
 
     rows = read_table(target_rows, TARGET_ROWS)
     baseline = rows["baseline"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    predicted, differences = predict_people(load_bundle(bundle), read_table(features, FEATURES), baseline)
+    loaded = load_bundle(bundle)
+    predicted, differences = predict_people(loaded, read_table(features, FEATURES), baseline)
+    own = None if patients is None else own_harm_weights(read_table(patients, PATIENTS))
+    predicted = weigh_harm(predicted, differences, loaded, own, harm_weight)
     write_table(predicted, PREDICTIONS, predictions)
     write_table(differences, EFFECTS, effects)

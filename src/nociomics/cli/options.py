@@ -24,6 +24,10 @@ SettingsJson = Annotated[str, typer.Option("--settings", help="this stage's sect
 StudyJson = Annotated[str, typer.Option("--study", help="the study's own keys as JSON")]
 Seed = Annotated[int, typer.Option("--seed", help="the study's seed")]
 Output = Annotated[Path, typer.Option("--output", help="what is written")]
+HarmWeight = Annotated[
+    float | None,
+    typer.Option(min=0, help="benefit that one adverse event outweighs, for everybody without a weight of their own"),
+]
 
 Section = TypeVar("Section", bound="Strict")
 

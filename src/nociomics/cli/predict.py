@@ -7,20 +7,26 @@ from typing import Annotated
 
 import typer
 
+from nociomics.cli.options import HarmWeight
+
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="export/model of a run")],
     study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="names the new patients' tables")],
     output: Annotated[Path, typer.Option("--output", "-o", help="predictions.parquet to write")],
+    harm_weight: HarmWeight = None,
 ) -> None:
     """Predict new patients; effects.parquet and assignments.parquet are written beside the predictions.
 
-    The tables may have any form that the contract allows; treatments and outcomes are not needed.
+    The tables may have any form that the contract allows; treatments and outcomes are not needed. A column
+    harm_weight of patients holds people's own weights of harm; else --harm-weight or target.harm_weight of the study
+    counts. They order the treatments a second time, beside the order by benefit alone.
 
     Example: nociomics predict results/demo/export/model new/study.yaml -o new/predictions.parquet
     """
     from nociomics.config import data_folder, load_config
     from nociomics.export.bundle import load_bundle
+    from nociomics.export.harm_weights import weigh_harm
     from nociomics.export.prediction import predict_people
     from nociomics.preparation import lacking_features, read_new_people, variants_of
     from nociomics.tables.files import write_table
@@ -29,8 +35,12 @@ def predict(
     bundle = load_bundle(model)
     asked = load_config(study)
     wanted = variants_of(bundle.schema)
-    people = read_new_people(asked, data_folder(asked, study.resolve().parent), wanted).features
+    prepared = read_new_people(asked, data_folder(asked, study.resolve().parent), wanted)
+    people, of_study = prepared.features, harm_weight
+    if of_study is None and asked.target is not None:
+        of_study = asked.target.harm_weight
     predictions, effects = predict_people(bundle, people, bundle.baseline(people))
+    predictions = weigh_harm(predictions, effects, bundle, prepared.harm_weights, of_study)
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")
     write_table(bundle.strata.assign(people), ASSIGNMENTS, output.parent / "assignments.parquet")

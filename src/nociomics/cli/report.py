@@ -74,11 +74,12 @@ def _figures(folder: Path) -> dict[str, pl.DataFrame]:
 def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
     """Write the cohort report: one page that needs no network."""
     from nociomics import __version__
+    from nociomics.cli.strata_data import optional_table, pain_types
     from nociomics.report.pages import CohortReportData, cohort_report
     from nociomics.tables.files import read_json, read_table, write_text
     from nociomics.tables.finding import FINDINGS
     from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
-    from nociomics.tables.results import ASSIGNMENTS, FACTOR_SCORES
+    from nociomics.tables.results import ASSIGNMENTS, STRATA_ASSOCIATIONS
 
     config = whole_study(study)
     predicted = _predicted(results) if config.target is not None else {}
@@ -92,20 +93,25 @@ def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results
         catalogue=read_table(results / "harmonised" / "feature_catalogue.parquet", FEATURE_CATALOGUE),
         strata_summary=read_json(results / "strata" / "summary.json"),
         assignments=read_table(results / "strata" / "assignments.parquet", ASSIGNMENTS),
-        factor_scores=read_table(results / "strata" / "factor_scores.parquet", FACTOR_SCORES),
-        pain_types=_pain_types(results),
+        strata_associations=optional_table(results / "strata" / "associations.parquet", STRATA_ASSOCIATIONS),
+        pain_types=pain_types(results),
         provenance=_provenance(config),
         **predicted,
     )
     write_text(cohort_report(data), output)
 
 
-def _pain_types(results: Path) -> pl.DataFrame | None:
-    from nociomics.tables.files import read_table
-    from nociomics.tables.ingested import PATIENTS
+@app.command()
+def strata(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
+    """Write the strata page: whether there are strata, what marks them, what they may be confused with."""
+    from nociomics import __version__
+    from nociomics.cli.strata_data import strata_page_data
+    from nociomics.report.strata_page import strata_page
+    from nociomics.tables.files import write_text
 
-    people = read_table(results / "ingested" / "patients.parquet", PATIENTS)
-    return people.select("patient_id", "pain_type") if "pain_type" in people.columns else None
+    created = os.environ.get("SOURCE_DATE_EPOCH", "")
+    data = strata_page_data(whole_study(study).study, results, version=__version__, created=created)
+    write_text(strata_page(data), output)
 
 
 def _predicted(results: Path) -> dict[str, Any]:

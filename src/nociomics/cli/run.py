@@ -224,7 +224,12 @@ def _what_failed(results: Path, began: float) -> str:
 
 
 def _say_where(config: Config, results: Path) -> None:
-    for label, path in (("Report:          ", "report.html"), ("Data quality:    ", "quality/report.html")):
+    pages = (
+        ("Report:          ", "report.html"),
+        ("Strata:          ", "strata/report.html"),
+        ("Data quality:    ", "quality/report.html"),
+    )
+    for label, path in pages:
         if (results / path).is_file():
             typer.echo(f"{label}{results / path}")
     profiles = sorted((results / "profiles").glob("*.html")) if config.target else []

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from nociomics.cli.options import BlocksJson, Catalogue, Features, Output, Seed, SettingsJson, section
+from nociomics.cli.strata_description import describe, mechanisms
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.command()(describe)
+app.command()(mechanisms)
 
 
 @app.callback()
@@ -37,3 +43,26 @@ def find(
     write_table(frame, FACTOR_SCORES, output / "factor_scores.parquet")
     write_json(model.summary(people), output / "summary.json")
     write_json(model.to_dict(), output / "model.json")
+
+
+@app.command()
+def challenge(
+    features: Features,
+    catalogue: Catalogue,
+    model: Annotated[Path, typer.Option(help="strata/model.json")],
+    settings: SettingsJson,
+    seed: Seed,
+    output: Output,
+) -> None:
+    """Group the same people in other ways and compare them with the strata."""
+    from nociomics.models.challengers import compare
+    from nociomics.models.settings import StrataSettings
+    from nociomics.models.stratification import StratumModel
+    from nociomics.tables.files import read_json, read_table, write_table
+    from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES
+    from nociomics.tables.results import CHALLENGERS
+
+    people, known = read_table(features, FEATURES), read_table(catalogue, FEATURE_CATALOGUE)
+    strata = StratumModel.from_dict(read_json(model))
+    table = compare(strata, people, known, section(settings, StrataSettings), seed)
+    write_table(table, CHALLENGERS, output)

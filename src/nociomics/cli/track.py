@@ -27,7 +27,7 @@ def _stage() -> None:
 def initialise(results: Annotated[Path, typer.Option(help="folder of all studies' results")], output: Output) -> None:
     """Create the tracking store, before anything logs to it."""
     from nociomics.tables.files import write_json
-    from nociomics.tracking import initialise_store, tracking_uri
+    from nociomics.tracking.store import initialise_store, tracking_uri
 
     uri = tracking_uri(results)
     initialise_store(uri)
@@ -43,7 +43,8 @@ def log(
 ) -> None:
     """Log a run's parameters, metrics, data digests, report and model."""
     from nociomics.tables.files import read_json, write_json
-    from nociomics.tracking import initialise_store, log_study, runs_table_link, server_command, tracking_uri
+    from nociomics.tracking.store import initialise_store, runs_table_link, server_command, tracking_uri
+    from nociomics.tracking.study_run import log_study
 
     read_json(store)
     config = whole_study(study)
@@ -55,12 +56,57 @@ def log(
     write_json({**told, "model": tracked.model_uri, "link": link, "server": server_command(uri)}, output)
 
 
+@app.command()
+def strata(
+    study: StudyJson,
+    results: Annotated[Path, typer.Option(help="results/<study>")],
+    store: Annotated[Path, typer.Option(help="tracking_store.json of the initialising rule")],
+    output: Output,
+    parent: Annotated[Path | None, typer.Option(help="tracking.json of the study's run, when it has one")] = None,
+) -> None:
+    """Log the strata as a run of their own: settings, numbers, figures and tables."""
+    from nociomics.tables.files import read_json, write_json
+    from nociomics.tracking.store import initialise_store, tracking_uri
+    from nociomics.tracking.strata_run import log_strata
+
+    read_json(store)
+    uri = tracking_uri(results.parent)
+    initialise_store(uri)
+    above = None if parent is None else read_json(parent)["run_id"]
+    tracked = log_strata(_strata_run(whole_study(study), results, above), uri)
+    write_json({"run_id": tracked.run_id, "experiment_id": tracked.experiment_id, "parent": above}, output)
+
+
+def _strata_run(config: Any, results: Path, parent: str | None) -> Any:
+    from nociomics.cli.strata_data import strata_page_data
+    from nociomics.config import code_commit, config_digest
+    from nociomics.report.strata_figures import strata_figures, strata_numbers, strata_tables
+    from nociomics.report.strata_words import strata_sentence
+    from nociomics.tracking.strata_run import StrataRun
+
+    data = strata_page_data(config.study, results)
+    told = {"summary": data.summary, "report": data.report, "scorecard": data.scorecard}
+    return StrataRun(
+        study=config.study,
+        parameters=_parameters(config, ("blocks", "strata")),
+        metrics=strata_numbers(data.summary, data.assignments),
+        commit=code_commit(),
+        config_hash=config_digest(config),
+        conclusion=strata_sentence(data.summary, data.associations),
+        page=results / "strata" / "report.html",
+        figures=strata_figures(data),
+        tables=strata_tables(data),
+        documents={name: document for name, document in told.items() if document is not None},
+        parent=parent,
+    )
+
+
 def _study_run(config: Any, results: Path) -> Any:
     from importlib.metadata import version
 
-    from nociomics.config import code_commit, config_digest
+    from nociomics.config import SECTIONS, code_commit, config_digest
     from nociomics.tables.files import read_json
-    from nociomics.tracking import StudyRun
+    from nociomics.tracking.study_run import StudyRun
 
     metrics = read_json(results / "evaluation" / "metrics.json")
     gate = read_json(results / "evaluation" / "gate.json")
@@ -68,7 +114,7 @@ def _study_run(config: Any, results: Path) -> Any:
     inputs, outputs = _examples(bundle)
     return StudyRun(
         study=config.study,
-        parameters=_parameters(config),
+        parameters=_parameters(config, ("target", *SECTIONS)),
         metrics=_headline(metrics),
         gate=gate,
         datasets={name: _digest(results / path) for name, path in _DATASETS.items()},
@@ -95,11 +141,9 @@ def _conclusion(config: Any, metrics: dict[str, Any], gate: dict[str, Any], resu
     return " ".join(finding(config.target, metrics, gate, catalogue["modality"].unique().sort().to_list()))
 
 
-def _parameters(config: Any) -> dict[str, Any]:
-    from nociomics.config import SECTIONS
-
+def _parameters(config: Any, sections: tuple[str, ...]) -> dict[str, Any]:
     flat: dict[str, Any] = {"seed": config.seed}
-    for name in ("target", *SECTIONS):
+    for name in sections:
         for key, value in getattr(config, name).model_dump(mode="json").items():
             if value is not None:
                 flat[f"{name}.{key}"] = value

@@ -8,6 +8,7 @@ through the same vectorised code.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -57,15 +58,22 @@ def bootstrap_draws(statistic: Statistic, people: IntArray, *, resamples: int = 
     >>> draws.tolist()
     [2.0, 2.0, 2.0]
     """
-    rng = np.random.default_rng(seed)
     n_people = int(people.max()) + 1
-    share = np.full(n_people, 1.0 / n_people)
     step = max(1, _CELLS // max(people.size, 1))
-    parts = []
-    for start in range(0, resamples, step):
-        drawn = rng.multinomial(n_people, share, size=min(step, resamples - start)).astype(np.float64)
-        parts.append(statistic(drawn[:, people]))
+    drawn = _times_drawn(n_people, resamples, seed)
+    parts = [
+        statistic(drawn[start : start + step][:, people].astype(np.float64)) for start in range(0, resamples, step)
+    ]
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=4)
+def _times_drawn(n_people: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each resample holds each person, (resamples, n_people); figures of the same people share it."""
+    drawn = np.random.default_rng(seed).multinomial(n_people, np.full(n_people, 1.0 / n_people), size=resamples)
+    small = drawn.astype(np.uint16)
+    small.flags.writeable = False
+    return small
 
 
 def percentile_interval(draws: FloatArray, level: float = 0.95) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import polars as pl
 import xgboost
 from scipy.special import softmax
 
+from nociomics.explain.tree_leaves import LeavesBetween, leaves_of
 from nociomics.models.arm_learners import ArmFunction, LinearArms
 from nociomics.models.class_model import ClassModel
 from nociomics.models.feature_blocks import Encoded, EncodedColumn
@@ -48,8 +49,8 @@ def explain_people(model: ResponseModel, features: pl.DataFrame, background: np.
     """Explain every person's prediction under every treatment.
 
     Linear parts and products of scores are exact. Trees go through TreeSHAP with the stored background (at most
-    100 people, so that nothing is sampled from it). Class probabilities are averaged over paired orders of the
-    columns, forwards and backwards; they add up exactly for any number of orders.
+    100 people, so that nothing is sampled from it). Class probabilities, of log-odds by lines and trees together, are
+    averaged over paired orders of the columns, forwards and backwards; they add up exactly for any number of orders.
 
     Parameters
     ----------
@@ -150,14 +151,25 @@ def _explain_classes(model: ClassModel, encoded: Encoded, against: Encoded, seed
     kept = slice(None) if multiclass else slice(1, 2)
     values = np.zeros((len(people), len(model.arms_), len(outputs), people.shape[1]))
     for arm in range(len(model.arms_)):
-        moved = _ordered_differences(people, others, weights[arm], model.intercepts_[arm], seed)
+        trees = _leaves_between(model, arm, encoded, against) if model.trees_ else None
+        moved = _ordered_differences(people, others, weights[arm], model.intercepts_[arm], seed, trees)
         values[:, arm] = moved[:, kept]
     base = model.probabilities(against).mean(axis=0)[:, kept]
     return Explanation(values, base, encoded.columns, encoded.values, outputs)
 
 
+def _leaves_between(model: ClassModel, arm: int, encoded: Encoded, against: Encoded) -> LeavesBetween:
+    leaves = leaves_of(model.trees_[0].of_arm(arm), len(model.classes_))
+    return LeavesBetween(leaves, model.tree_inputs(encoded), model.tree_inputs(against), model.tree_share_)
+
+
 def _ordered_differences(
-    people: np.ndarray, others: np.ndarray, weights: np.ndarray, intercepts: np.ndarray, seed: int
+    people: np.ndarray,
+    others: np.ndarray,
+    weights: np.ndarray,
+    intercepts: np.ndarray,
+    seed: int,
+    trees: LeavesBetween | None = None,
 ) -> np.ndarray:
     """Mean change of each class's probability when a column switches from a background person's to the person's.
 
@@ -167,15 +179,18 @@ def _ordered_differences(
     """
     rng = np.random.default_rng(seed)
     total = np.zeros((len(people), weights.shape[1], people.shape[1]))
-    start = others @ weights + intercepts
+    start = others @ weights + intercepts + (trees.of_others() if trees is not None else 0.0)
     for _ in range(_PERMUTATIONS):
         order = rng.permutation(people.shape[1])
         for way in (order, order[::-1]):
             logits = np.repeat(start[None], len(people), axis=0)
             before = softmax(logits, axis=2).mean(axis=1)
+            place = np.argsort(way)
             for column in way:
                 difference = people[:, column, None] - others[None, :, column]
                 logits += difference[:, :, None] * weights[column]
+                if trees is not None:
+                    logits += trees.switched(column, place)
                 after = softmax(logits, axis=2).mean(axis=1)
                 total[:, :, column] += after - before
                 before = after

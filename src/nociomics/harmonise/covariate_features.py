@@ -8,6 +8,7 @@ import polars as pl
 
 from nociomics.harmonise.feature import BASELINE, ID, Feature, Kind, Part, typed
 from nociomics.tables.finding import Finding
+from nociomics.tables.ingested import HARM_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,7 +43,7 @@ def covariate_features(
     categories : collection of str
         Columns that are labels even when they are written as numbers, such as a numbered site.
     """
-    columns = [name for name in patients.columns if name != ID]
+    columns = [name for name in patients.columns if name not in (ID, HARM_WEIGHT)]
     later: list[str] = []
     if covariates is not None:
         when = dict(covariates.select("column", "measured_at").iter_rows())

@@ -13,6 +13,7 @@ from nociomics.ingest.pain_type import with_usual_words
 from nociomics.ingest.people import ID, once_each
 from nociomics.ingest.sources import note_origins, read_all
 from nociomics.ingest.values import ALWAYS_NUMBERS, is_time_column, not_numbers, number_column, with_decimal_points
+from nociomics.tables.ingested import HARM_WEIGHT
 from nociomics.tables.study import TableSource
 
 _WORDS = ("sex", "site", "ancestry", "pain_type")
@@ -52,7 +53,23 @@ def read_patients(
         odd = (frame["age"] < 0) | (frame["age"] > _OLDEST)
         notes.rows("fatal", frame, odd, f"are outside 0 to {_OLDEST} years.", column="age")
         frame = frame.with_columns(pl.when(odd).then(None).otherwise(pl.col("age")).alias("age"))
-    return frame
+    return _with_sound_weights(frame, notes)
+
+
+def _with_sound_weights(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
+    """Note people's own weights of harm that are no weights, and take them away."""
+    if HARM_WEIGHT not in frame.columns:
+        return frame
+    odd = (frame[HARM_WEIGHT] < 0) | ~frame[HARM_WEIGHT].is_finite()
+    notes.rows(
+        "fatal",
+        frame,
+        odd,
+        "are negative or not finite. A weight is 0 or more: the benefit that one adverse event outweighs for this "
+        "person. Leave the cell empty where it is not known.",
+        column=HARM_WEIGHT,
+    )
+    return frame.with_columns(pl.when(~odd).then(pl.col(HARM_WEIGHT)).alias(HARM_WEIGHT))
 
 
 def covariates(
@@ -63,7 +80,7 @@ def covariates(
     Returns
     -------
     DataFrame, one row per person
-        ``patient_id`` and the covariates measured at baseline.
+        ``patient_id``, the covariates measured at baseline, and ``harm_weight`` where there is one, which is none.
     DataFrame, one row per covariate
         As in the contract ``COVARIATES``.
     """
@@ -71,12 +88,18 @@ def covariates(
     for name in dates:
         if name not in (ID, *HIDDEN):
             notes.info(f'column "{name}": holds dates and does not become a covariate.', column=name)
-    candidates = [name for name in frame.columns if name not in (ID, *HIDDEN, *dates)]
+    if HARM_WEIGHT in frame.columns:
+        notes.info(
+            f'column "{HARM_WEIGHT}": is each person\'s own weight of harm and does not become a covariate; it orders '
+            "the options where the study names target.adverse_event.",
+            column=HARM_WEIGHT,
+        )
+    candidates = [name for name in frame.columns if name not in (ID, HARM_WEIGHT, *HIDDEN, *dates)]
     kept = baseline_columns(frame, candidates, sources, notes, outcome)
     said = times_of(kept, sources)
     rows = {"column": kept, "measured_at": [said[name][0] for name in kept]}
     table = pl.DataFrame(rows, schema={"column": pl.String, "measured_at": pl.String})
-    return frame.select(ID, *kept), table
+    return frame.select(ID, *kept, *(name for name in (HARM_WEIGHT,) if name in frame.columns)), table
 
 
 def _typed(frame: pl.DataFrame, name: str, is_word: bool, notes: Notes) -> pl.Series:

@@ -13,7 +13,7 @@ _DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
 _WHOLE = r"^[+-]?\d+$"
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _PARTED = r"^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$"
-ALWAYS_NUMBERS = ("age", "bmi", "weight", "height", "pain_months")
+ALWAYS_NUMBERS = ("age", "bmi", "weight", "height", "pain_months", "harm_weight")
 """Columns of people that hold numbers whatever the file has in them."""
 _MOST_FINDINGS = 10
 _YES, _NO = ("1", "1.0", "true", "yes", "y"), ("0", "0.0", "false", "no", "n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
+from nociomics.models.arm_lasso import errors_along_path, solve_arm_lasso, strongest_penalty
+from nociomics.models.arm_ridge import ArmBlocks, ArmSums, arm_sums, solve_arm_ridge, sums_of
+from nociomics.models.block_ridge import Widths
 from nociomics.models.settings import ResponseSettings
+from nociomics.models.tree_library import Growing, grow, tree_library, tree_rows
 
-if TYPE_CHECKING:  # imported where trees are grown: it takes longer than many a job that grows none
+if TYPE_CHECKING:
     import xgboost
 
 _RIDGE_PENALTIES = np.logspace(-1, 5, 25)
@@ -143,7 +146,10 @@ class TreeArms:
 
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Return expected outcomes of shape (n_people, n_arms)."""
-        return np.column_stack([predict_forest(one, values) for one in self.grown])
+        if len(values) == 0:
+            return np.zeros((0, len(self.grown)))
+        rows = tree_rows(values)
+        return np.column_stack([np.asarray(one.predict(rows), dtype=float) for one in self.grown])
 
     def save(self, folder: Path, name: str) -> dict[str, Any]:
         """Write one file of trees per arm."""
@@ -207,10 +213,12 @@ def choose_penalty(
         errors = _errors_left_out(design, centred)
         return Penalty(kind, float(_RIDGE_PENALTIES[np.argmin(errors)]), float(errors.min()))
     ratio = 1.0 if kind == "lasso" else _MIXED
-    largest = float(np.abs(design.T @ centred).max()) / len(centred) / ratio
+    main = design[:, : columns.shape[1]]
+    largest = strongest_penalty(sums_of(main, centred, arm, arms), ratio)
     if largest < 1e-12:
         return Penalty(kind, 1.0, float(np.mean(centred**2)))
-    errors = _errors_of_path(design, centred, folds, largest * _LASSO_SHARES, ratio)
+    parts = [sums_of(main[folds == one], centred[folds == one], arm[folds == one], arms) for one in np.unique(folds)]
+    errors = errors_along_path(parts, largest * _LASSO_SHARES, ratio)
     return Penalty(kind, float(largest * _LASSO_SHARES[np.argmin(errors)]), float(errors.min()))
 
 
@@ -223,65 +231,26 @@ def _errors_left_out(design: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     return np.asarray((((outcome[:, None] - fitted) / np.maximum(1 - own, 1e-9)) ** 2).mean(axis=0))
 
 
-def _errors_of_path(
-    design: np.ndarray, outcome: np.ndarray, folds: np.ndarray, penalties: np.ndarray, ratio: float
-) -> np.ndarray:
-    """Mean squared error of each penalty over the inner folds."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import enet_path
-
-    squares = np.zeros(len(penalties))
-    for fold in np.unique(folds):
-        test = folds == fold
-        if test.all():
-            continue
-        with warnings.catch_warnings():
-            # the path's far end need not converge: the chosen penalty is refitted to full precision
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            _, path, _ = enet_path(
-                np.asfortranarray(design[~test]),
-                outcome[~test],
-                l1_ratio=ratio,
-                alphas=penalties,
-                tol=1e-3,
-                max_iter=1000,
-                precompute=True,
-            )
-        squares += ((outcome[test][:, None] - design[test] @ path) ** 2).mean(axis=0)
-    return squares / max(len(np.unique(folds)), 1)
-
-
 def fit_linear(penalty: Penalty, columns: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int) -> LinearArms:
     """Fit main effects and arm-specific deviations at a given penalty; arm means are not penalised."""
-    from sklearn.linear_model import ElasticNet
-
-    width = columns.shape[1]
-    design, centred = within_arm(columns, outcome, arm, arms)
-    if width == 0:
-        weights = np.zeros(0)
-    elif penalty.kind == "ridge":
-        weights = _ridge(design, centred, penalty.strength)
+    sums = arm_sums(columns, outcome, arm, arms)
+    if columns.shape[1] == 0:
+        coefficients = np.zeros((arms, 0))
+    elif penalty.kind != "ridge":
+        coefficients = solve_arm_lasso(sums, penalty.strength, 1.0 if penalty.kind == "lasso" else _MIXED)
     else:
-        share = 1.0 if penalty.kind == "lasso" else _MIXED
-        model = ElasticNet(
-            alpha=penalty.strength, l1_ratio=share, fit_intercept=False, tol=1e-4, max_iter=50_000, precompute=True
-        )
-        weights = model.fit(design, centred).coef_
-    main = weights[:width]
-    own = weights[width:].reshape(arms, width) if arms > 1 else np.zeros((1, width))
-    coefficients = main + own
+        coefficients = _ridge(sums, penalty.strength)
     rest = outcome - (columns * coefficients[arm]).sum(axis=1)
     return LinearArms(coefficients, arm_means(rest, arm, arms))
 
 
-def _ridge(design: np.ndarray, outcome: np.ndarray, strength: float) -> np.ndarray:
-    if design.shape[1] <= len(design):
-        inner = design.T @ design
-        inner[np.diag_indices_from(inner)] += strength
-        return np.asarray(cho_solve((cholesky(inner, lower=True), True), design.T @ outcome))
-    inner = design @ design.T
-    inner[np.diag_indices_from(inner)] += strength
-    return np.asarray(design.T @ cho_solve((cholesky(inner, lower=True), True), outcome))
+def _ridge(sums: ArmSums, strength: float) -> np.ndarray:
+    """One penalty for every effect; without arms there are no deviations."""
+    if len(sums.grams) == 1:
+        inner = sums.grams[0] + strength * np.eye(sums.grams.shape[1])
+        return np.asarray(cho_solve((cholesky(inner, lower=True), True), sums.products[0]))[None]
+    together = np.zeros(sums.grams.shape[1], dtype=int)
+    return solve_arm_ridge(sums, ArmBlocks(together, together), Widths(np.ones(1), strength))
 
 
 def arm_means(outcome: np.ndarray, arm: np.ndarray, arms: int) -> np.ndarray:
@@ -338,8 +307,6 @@ def _fit_forest(
     trees: int,
     seed: int,
 ) -> xgboost.Booster:
-    import xgboost
-
     parameters = {
         "objective": "reg:squarederror",
         "base_score": float(mean),
@@ -357,28 +324,27 @@ def _fit_forest(
     }
     if inside.sum() < _FEWEST_FOR_TREES:
         return _only_a_mean(parameters, values, mean)
-    return xgboost.train(parameters, _matrix(values[inside], outcome[inside]), num_boost_round=1)
+    return grow(parameters, tree_rows(values[inside], outcome[inside]), 1)
 
 
 def _only_a_mean(parameters: Mapping[str, Any], values: np.ndarray, mean: float) -> xgboost.Booster:
     """One tree without a split: an arm of hardly anybody has its mean."""
-    import xgboost
+    return grow(_mean_alone(parameters), tree_rows(values, np.full(len(values), mean)), 1)
 
-    rows = _matrix(values, np.full(len(values), mean))
-    return xgboost.train({**parameters, "num_parallel_tree": 1, "max_depth": 1}, rows, num_boost_round=1)
+
+def _mean_alone(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {**parameters, "num_parallel_tree": 1, "max_depth": 1}
 
 
 def _one_tree_per_round(forest: xgboost.Booster) -> xgboost.Booster:
     """Store a forest's trees as rounds of one tree each: the same sum, in the only form that shap reads."""
-    import xgboost
-
     if forest.num_boosted_rounds() > 1:
         return forest
     stored = json.loads(forest.save_raw("json"))
     model = stored["learner"]["gradient_booster"]["model"]
     model["gbtree_model_param"]["num_parallel_tree"] = "1"
     model["iteration_indptr"] = list(range(len(model["trees"]) + 1))
-    plain = xgboost.Booster({"nthread": 1})
+    plain: xgboost.Booster = tree_library().Booster({"nthread": 1})
     plain.load_model(bytearray(json.dumps(stored).encode()))
     return plain
 
@@ -387,16 +353,23 @@ def predict_forest(forest: xgboost.Booster, values: np.ndarray) -> np.ndarray:
     """Predict the outcome of each person, in points, as float64."""
     if len(values) == 0:
         return np.zeros(0)
-    return np.asarray(forest.predict(_matrix(values)), dtype=float)
+    return np.asarray(forest.predict(tree_rows(values)), dtype=float)
 
 
 def fit_boosted(
     values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, parameters: Mapping[str, float], seed: int
 ) -> TreeArms:
     """Boost shallow trees per arm; all arms start from their own mean."""
-    import xgboost
+    grown = [
+        one.more(int(parameters.get("rounds", 60))) for one in boosting(values, outcome, arm, arms, parameters, seed)
+    ]
+    return TreeArms(grown)
 
-    rounds = int(parameters.get("rounds", 60))
+
+def boosting(
+    values: np.ndarray, outcome: np.ndarray, arm: np.ndarray, arms: int, parameters: Mapping[str, float], seed: int
+) -> list[Growing]:
+    """Set up boosted trees, one per arm, that no round has been grown of."""
     found = []
     for a, mean in enumerate(arm_means(outcome, arm, arms)):
         inside = arm == a
@@ -415,24 +388,14 @@ def fit_boosted(
             "nthread": 1,
         }
         if inside.sum() < _FEWEST_FOR_TREES:
-            found.append(_only_a_mean(options, values, mean))
-            continue
-        found.append(xgboost.train(options, _matrix(values[inside], outcome[inside]), num_boost_round=rounds))
-    return TreeArms(found)
+            found.append(Growing(_mean_alone(options), tree_rows(values, np.full(len(values), mean)), 1))
+        else:
+            found.append(Growing(options, tree_rows(values[inside], outcome[inside])))
+    return found
 
 
 def _load_trees(path: Path) -> xgboost.Booster:
-    import xgboost
-
-    trees = xgboost.Booster()
+    trees: xgboost.Booster = tree_library().Booster()
     trees.load_model(str(path))
     trees.set_param({"nthread": 1})
     return trees
-
-
-def _matrix(values: np.ndarray, outcome: np.ndarray | None = None) -> xgboost.DMatrix:
-    import xgboost
-
-    if values.shape[1] == 0:  # XGBoost refuses a matrix without columns: a constant one splits nowhere
-        values = np.zeros((len(values), 1))
-    return xgboost.DMatrix(values.astype(np.float32), label=outcome, nthread=1)

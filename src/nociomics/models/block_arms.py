@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nociomics.models.arm_learners import ArmData, LinearArms, arm_means
+from nociomics.models.arm_ridge import ArmBlocks, arm_sums, learn_arm_widths, solve_arm_ridge
 from nociomics.models.block_ridge import Widths, fit_block_ridge, solve_block_ridge
 from nociomics.models.factors import fit_factors
 
@@ -42,22 +43,33 @@ def factor_weights(standard: np.ndarray, width: int, count: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Columns of the design that share a penalty: of one arm, or (None) of all."""
+class _Design:
+    """Columns, scores of factors and their products, and the blocks of their effects.
 
-    kind: str
-    design: np.ndarray
-    arm: int | None
-    block: int
-    places: np.ndarray
+    Attributes
+    ----------
+    columns : ndarray of shape (n_people, n_columns + n_scores + n_products)
+    blocks : ArmBlocks
+        Common effects have a block per modality, one of scores, one of products; deviations one of each kind.
+    scores, products : slice
+        Places of both among the columns.
+    """
+
+    columns: np.ndarray
+    blocks: ArmBlocks
+    scores: slice
+    products: slice
 
 
 def learn_widths(data: ArmData, parameters: Mapping[str, float]) -> Widths:
     """Learn how wide each block of `fit_block_arms` is, from everybody at once."""
     if data.columns.shape[1] == 0:
         return Widths(np.zeros(0), 1.0)
-    _, design, block = _design(data, parameters)
-    return fit_block_ridge(*_without_arm_means(design, data), block, len(np.unique(data.arm))).widths
+    design = _design(data, parameters)
+    if data.arms == 1:
+        centred = (design.columns - design.columns.mean(axis=0), data.outcome - data.outcome.mean())
+        return fit_block_ridge(*centred, design.blocks.common).widths
+    return learn_arm_widths(arm_sums(design.columns, data.outcome, data.arm, data.arms), design.blocks)
 
 
 def fit_block_arms(data: ArmData, parameters: Mapping[str, float], widths: Widths | None = None) -> LinearArms:
@@ -74,68 +86,43 @@ def fit_block_arms(data: ArmData, parameters: Mapping[str, float], widths: Width
     """
     if data.columns.shape[1] == 0:
         return LinearArms(np.zeros((data.arms, 0)), arm_means(data.outcome, data.arm, data.arms))
-    parts, design, block = _design(data, parameters)
-    centred = _without_arm_means(design, data)
-    weights = solve_block_ridge(*centred, block, widths or learn_widths(data, parameters))
-    return _gathered(data, parts, np.split(weights, np.cumsum([p.design.shape[1] for p in parts])[:-1]))
+    design, known = _design(data, parameters), widths or learn_widths(data, parameters)
+    if data.arms == 1:
+        centred = (design.columns - design.columns.mean(axis=0), data.outcome - data.outcome.mean())
+        return _gathered(data, design, solve_block_ridge(*centred, design.blocks.common, known)[None])
+    sums = arm_sums(design.columns, data.outcome, data.arm, data.arms)
+    return _gathered(data, design, solve_arm_ridge(sums, design.blocks, known))
 
 
-def _design(data: ArmData, parameters: Mapping[str, float]) -> tuple[list[_Part], np.ndarray, np.ndarray]:
+def _design(data: ArmData, parameters: Mapping[str, float]) -> _Design:
+    """Lay out columns, scores and products; the blocks of deviations are counted on from those of common effects."""
+    modality = np.unique(data.block, return_inverse=True)[1]
     count = data.factors.shape[1] if parameters.get("factors") else 0
-    parts = _parts(data, count, products=bool(parameters.get("products")))
-    design = np.hstack([p.design if p.arm is None else p.design * (data.arm == p.arm)[:, None] for p in parts])
-    block = np.repeat([p.block for p in parts], [p.design.shape[1] for p in parts]).astype(int)
-    return parts, design, block
+    scores = data.columns @ data.factors[:, :count]
+    first, second = np.triu_indices(count if parameters.get("products") else 0)
+    whole = [data.columns, scores, scores[:, first] * scores[:, second]]
+    ends = np.cumsum([one.shape[1] for one in whole])
+    kinds = [np.full(one.shape[1], place) for place, one in enumerate(whole)]
+    common = np.r_[modality, modality.max(initial=-1) + np.concatenate(kinds[1:])]
+    own = common.max(initial=-1) + 1 + np.concatenate(kinds)
+    if data.arms == 1:
+        own = np.zeros(0, dtype=int)
+    blocks = ArmBlocks(common.astype(int), own.astype(int))
+    return _Design(np.hstack(whole), blocks, slice(ends[0], ends[1]), slice(ends[1], ends[2]))
 
 
-def _parts(data: ArmData, count: int, *, products: bool) -> list[_Part]:
-    """List main effects per modality, then main effects of scores and products, then every deviation."""
-    whole = [("columns", data.columns)]
-    if count:
-        scores = data.columns @ data.factors
-        whole.append(("scores", scores))
-        if products:
-            first, second = np.triu_indices(count)
-            whole.append(("products", scores[:, first] * scores[:, second]))
-    parts = []
-    for number, inside in enumerate(data.block == one for one in np.unique(data.block)):
-        parts.append(_Part("columns", data.columns[:, inside], None, number, np.flatnonzero(inside)))
-    blocks = len(parts)
-    for kind, design in whole:
-        everything = np.arange(design.shape[1])
-        if kind != "columns":
-            parts.append(_Part(kind, design, None, blocks, everything))
-            blocks += 1
-        if data.arms > 1:
-            parts += [_Part(kind, design, a, blocks, everything) for a in range(data.arms)]
-            blocks += 1
-    return parts
-
-
-def _without_arm_means(design: np.ndarray, data: ArmData) -> tuple[np.ndarray, np.ndarray]:
-    centred, outcome = design.copy(), data.outcome.astype(float).copy()
-    for a in np.unique(data.arm):
-        rows = data.arm == a
-        centred[rows] -= centred[rows].mean(axis=0)
-        outcome[rows] -= outcome[rows].mean()
-    return centred, outcome
-
-
-def _gathered(data: ArmData, parts: list[_Part], weights: list[np.ndarray]) -> LinearArms:
-    """Add the weights of all parts up to one linear function, and its products, per arm."""
-    count = data.factors.shape[1]
-    coefficients = np.zeros((data.arms, data.columns.shape[1]))
+def _gathered(data: ArmData, design: _Design, weights: np.ndarray) -> LinearArms:
+    """Bring weights of columns, scores and products to one linear function, and its products, per arm."""
+    count = design.scores.stop - design.scores.start
+    factors = data.factors[:, :count]
+    coefficients = weights[:, : design.scores.start] + weights[:, design.scores] @ factors.T
     products = np.zeros((data.arms, count, count))
-    for part, own in zip(parts, weights, strict=True):
-        arms = np.arange(data.arms) if part.arm is None else np.array([part.arm])
-        if part.kind == "products":
-            square = np.zeros((count, count))
-            square[np.triu_indices(count)] = own
-            products[arms] += (square + square.T) / 2
-        else:
-            main = own if part.kind == "columns" else data.factors @ own
-            coefficients[np.ix_(arms, part.places if part.kind == "columns" else np.arange(len(main)))] += main
-    used = data.factors if any(part.kind == "products" for part in parts) else np.zeros((0, 0))
+    multiplied = design.products.stop > design.products.start
+    if multiplied:
+        first, second = np.triu_indices(count)
+        products[:, first, second] = weights[:, design.products]
+        products = (products + products.transpose(0, 2, 1)) / 2
+    used = factors if multiplied else np.zeros((0, 0))
     function = LinearArms(coefficients, np.zeros(data.arms), used, products)
     rest = data.outcome - data.received(function.predict(data.columns))
     return replace(function, intercepts=arm_means(rest, data.arm, data.arms))

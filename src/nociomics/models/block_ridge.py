@@ -7,6 +7,7 @@ out, and no fold has to be spent on choosing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,14 +51,11 @@ class BlockRidge:
         Learned with them.
     leave_one_out : ndarray of shape (n_people,)
         Expectation of each person without that person's outcome, at the widths learned from everybody.
-    likelihood : float
-        Log of the restricted likelihood, without its constant.
     """
 
     coefficients: np.ndarray
     widths: Widths
     leave_one_out: np.ndarray
-    likelihood: float
 
 
 def fit_block_ridge(columns: np.ndarray, outcome: np.ndarray, block: np.ndarray, fixed: int = 1) -> BlockRidge:
@@ -79,35 +77,61 @@ def fit_block_ridge(columns: np.ndarray, outcome: np.ndarray, block: np.ndarray,
     Patterson & Thompson 1971, Biometrika 58:545 (restricted likelihood); MacKay 1992, Neural Computation 4:415 (the
     gradient by effective numbers of parameters).
     """
-    size = float(outcome @ outcome) / max(len(outcome) - fixed, 1)
     blocks = int(block.max()) + 1 if len(block) else 0
-    if size < 1e-12 or blocks == 0 or len(outcome) <= fixed + 1:
-        nothing = Widths(np.zeros(blocks), max(size, 1e-12))
-        return BlockRidge(np.zeros(len(block)), nothing, np.zeros(len(outcome)), 0.0)
-    member = block[None, :] == np.arange(blocks)[:, None]
-    power = np.array([np.mean((columns[:, inside] ** 2).sum(axis=1)) for inside in member])
-    scaled = columns / np.sqrt(np.maximum(power, 1e-12))[block]
-    problem = _Problem(scaled, outcome / np.sqrt(size), block, blocks, fixed)
+    free = len(outcome) - fixed
+    squares = (columns**2).sum(axis=0) / max(len(outcome), 1)
+    problem = _Problem(columns, outcome, block, blocks, fixed)
+    widths = most_likely_widths(problem.loss, np.bincount(block, squares, blocks), float(outcome @ outcome), free)
+    if not widths.variances.any():
+        return BlockRidge(np.zeros(len(block)), widths, np.zeros(len(outcome)))
+    coefficients, leverage = problem.solution(widths.variances, widths.noise)
+    without = outcome - (outcome - columns @ coefficients) / np.maximum(1 - leverage, 1e-3)
+    return BlockRidge(coefficients, widths, without)
+
+
+def most_likely_widths(
+    loss: Callable[[np.ndarray], tuple[float, np.ndarray]], power: np.ndarray, square: float, free: int
+) -> Widths:
+    """Find the widths of greatest restricted likelihood.
+
+    Parameters
+    ----------
+    loss : callable
+        Takes logarithms of the variance of a coefficient of each block and of the noise, gives the negative logarithm
+        of the likelihood and its slopes.
+    power : ndarray of shape (n_blocks,)
+        Mean over people of the sum of squares of each block's columns.
+    square : float
+        Sum of squares of the outcome.
+    free : int
+        People less the means that were taken off.
+
+    Returns
+    -------
+    Widths
+        All 0 where the outcome does not vary.
+    """
+    size, blocks = square / max(free, 1), len(power)
+    if size < 1e-12 or blocks == 0 or free <= 1:
+        return Widths(np.zeros(blocks), max(size, 1e-12))
+    # the search runs in shares of the outcome's variation, whatever the units
+    units = np.log(size) - np.r_[np.log(np.maximum(power, 1e-12)), 0.0]
+
+    def in_shares(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = loss(logs + units)
+        return value - 0.5 * free * np.log(size), slopes
+
     start = np.r_[np.full(blocks, np.log(_SIGNAL_AT_FIRST / blocks)), np.log(1 - _SIGNAL_AT_FIRST)]
     found = minimize(
-        problem.loss,
+        in_shares,
         start,
         jac=True,
         method="L-BFGS-B",
         bounds=[_BOUNDS] * (blocks + 1),
-        options={"maxiter": _ROUNDS, "ftol": _TOLERANCE / max(len(outcome), 1), "gtol": _TOLERANCE},
+        options={"maxiter": _ROUNDS, "ftol": _TOLERANCE / free, "gtol": _TOLERANCE},
     )
-    variances, noise = np.exp(found.x[:-1]), float(np.exp(found.x[-1]))
-    coefficients, leverage = problem.solution(variances, noise)
-    fitted = scaled @ coefficients
-    without = outcome / np.sqrt(size) - (outcome / np.sqrt(size) - fitted) / np.maximum(1 - leverage, 1e-3)
-    scale = np.sqrt(size)
-    return BlockRidge(
-        scale * coefficients / np.sqrt(np.maximum(power, 1e-12))[block],
-        Widths(size * variances / np.maximum(power, 1e-12), size * noise),
-        scale * without,
-        -float(found.fun),
-    )
+    widths = np.exp(found.x + units)
+    return Widths(widths[:-1], float(widths[-1]))
 
 
 def solve_block_ridge(columns: np.ndarray, outcome: np.ndarray, block: np.ndarray, widths: Widths) -> np.ndarray:

@@ -21,6 +21,7 @@ from nociomics.models.arm_learners import (
 )
 from nociomics.models.block_arms import fit_block_arms, learn_widths
 from nociomics.models.block_ridge import Widths
+from nociomics.models.boosted_rounds import best_rounds
 from nociomics.models.effect_learners import fit_doubly_robust_learner, fit_residual_learner
 from nociomics.models.settings import ResponseSettings
 
@@ -67,11 +68,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A candidate with the penalty or the widths that it chose, if it chooses any."""
+    """A candidate with the penalty, the widths or the number of rounds that it chose, if it chooses any."""
 
     candidate: Candidate
     penalty: Penalty | None = None
     widths: Widths | None = None
+    rounds: int | None = None
 
 
 Fit = Callable[[Tuned, ArmData, ResponseSettings, int, int], ArmFunction]
@@ -87,7 +89,10 @@ def _forest(tuned: Tuned, data: ArmData, settings: ResponseSettings, trees: int,
 
 
 def _boosted(tuned: Tuned, data: ArmData, settings: ResponseSettings, trees: int, seed: int) -> ArmFunction:
-    return fit_boosted(data.values, data.outcome, data.arm, data.arms, tuned.candidate.parameters, seed)
+    parameters = tuned.candidate.parameters
+    if tuned.rounds is not None:
+        parameters = {**parameters, "rounds": tuned.rounds}
+    return fit_boosted(data.values, data.outcome, data.arm, data.arms, parameters, seed)
 
 
 def _block_ridge(tuned: Tuned, data: ArmData, settings: ResponseSettings, trees: int, seed: int) -> ArmFunction:
@@ -105,6 +110,7 @@ def _doubly_robust(tuned: Tuned, data: ArmData, settings: ResponseSettings, tree
 LEARNERS: dict[str, Fit] = {
     "block_ridge": _block_ridge,
     "boosted": _boosted,
+    "boosted_until": _boosted,
     "dr_lasso": _doubly_robust,
     "elastic_net": _penalised,
     "forest": _forest,
@@ -112,7 +118,7 @@ LEARNERS: dict[str, Fit] = {
     "r_lasso": _residual,
     "ridge": _penalised,
 }
-CLASS_LEARNERS = ("late_fusion", "plain_l2")
+CLASS_LEARNERS = ("late_fusion", "plain_l2", "boosted_classes")
 _WITH_PENALTY = ("ridge", "lasso", "elastic_net")
 
 
@@ -120,6 +126,8 @@ def tune(candidate: Candidate, data: ArmData) -> Tuned:
     """Choose the penalty of a candidate that has one, inside the people given."""
     if candidate.learner == "block_ridge":
         return Tuned(candidate, widths=learn_widths(data, candidate.parameters))
+    if candidate.learner == "boosted_until":
+        return Tuned(candidate, rounds=best_rounds(data, candidate.parameters))
     if candidate.learner not in _WITH_PENALTY:
         return Tuned(candidate)
     parts = (data.columns, data.outcome, data.arm, data.arms, data.folds)
@@ -172,6 +180,12 @@ def candidates_for(kind: str, arms: int, chosen: Sequence[str] = ()) -> list[Can
             f"{arms if arms > 1 else 'no'} treatments. Those that are: {', '.join(one.name for one in fitting)}."
         )
     return kept
+
+
+def for_so_many(candidates: Sequence[Candidate], people: int) -> list[Candidate]:
+    """Leave out candidates that ask for more people (their parameter ``fewest``); keep all when all of them do."""
+    enough = [one for one in candidates if people >= one.parameters.get("fewest", 0)]
+    return enough or list(candidates)
 
 
 @cache

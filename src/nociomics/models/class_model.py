@@ -1,18 +1,25 @@
-"""Class probabilities under each treatment: penalised logistic models per modality and of all, fused with weights."""
+"""Class probabilities under each treatment: penalised logistic models per modality and of all, and boosted trees."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
-from nociomics.models.candidates import Candidate, candidates_for
+from nociomics.models.boosted_classes import (
+    FIRST_SIZES,
+    ClassRows,
+    ClassTrees,
+    fit_class_trees,
+    tried_sizes,
+    with_own_trees,
+)
+from nociomics.models.candidates import Candidate, candidates_for, for_so_many
+from nociomics.models.class_fusion import Fusion
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, ResponseSettings
@@ -22,10 +29,7 @@ from nociomics.tables.study import Target
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _EVERYTHING = 10**9
 _TOGETHER = "(all modalities)"
-# log-odds of arms lie about half a unit apart: with a few events in each, their differences are mostly chance
-_ARMS_APART = 0.5
-# the factor of fused log-odds lies near 1; then it is shrunk by what choosing forms, penalties and shares promised
-_FACTOR_SD, _EXACT, _CHOSEN_PER_MODALITY = 0.3, 1e-3, 1.0
+_TREES = "(boosted trees)"
 
 
 class ClassModel:
@@ -34,7 +38,9 @@ class ClassModel:
     Per modality: compressed or raw columns and the penalty are chosen by log loss over the inner folds.
     One more model takes the columns of all modalities together; below 100 people it stands alone.
     Their out-of-fold log-odds are then fused with non-negative weights that are drawn towards
-    equal ones. A modality that a person lacks adds nothing to that person's log-odds.
+    equal ones. A modality that a person lacks adds nothing to that person's log-odds. Boosted trees of the chosen
+    columns are the challenger: they join, or stand alone, only where the people of the other folds say so by more
+    than the odds that the table of candidates holds against them.
 
     Attributes
     ----------
@@ -43,9 +49,13 @@ class ClassModel:
     classes_ : list of str
         Class names in alphabetical order.
     weights_ : ndarray of shape (n_refits, n_arms, n_columns, n_classes)
-        Log-odds per unit of the standardised column.
+        Log-odds per unit of the standardised column; their mean is the model of everybody, each once.
     intercepts_ : ndarray of shape (n_arms, n_classes)
         Log-odds at the training mean.
+    trees_ : list of ClassTrees
+        Of everybody, then one per bootstrap refit; empty when the trees do not count.
+    tree_share_ : float
+        What the log-odds of the trees count.
     """
 
     kind = "class"
@@ -64,28 +74,49 @@ class ClassModel:
         place = {label: index for index, label in enumerate(self.classes_)}
         known = np.array([label is not None for label in labels]) & (arm >= 0)
         classes = np.array([place.get(label, -1) for label in labels])
-        fusion = _Fusion(classes[known], arm[known], len(self.arms_), len(self.classes_), training.inner_fold[known])
+        fusion = Fusion(classes[known], arm[known], len(self.arms_), len(self.classes_), training.inner_fold[known])
         chosen = [
             self._choose(fusion, encoder, encoded, modality, known)
             for encoder, encoded, modality in self._forms(training)
         ]
         best = _best_per_modality(chosen)
         self._combine(best, training)
-        names = [candidate.name for candidate in self._candidates(len(fusion.classes))]
-        members = best if "late_fusion" in names or not best else []
-        if "plain_l2" in names and (len(best) > 1 or not members) and best:
+        candidates = self._candidates(len(fusion.classes))
+        learners = [one.learner for one in candidates]
+        members = best if "late_fusion" in learners else []
+        if "plain_l2" in learners and (len(best) > 1 or not members) and best:
             members = [*members, self._everything(fusion, training, known)]
-        self.intercepts_, shares = fusion.calibrated([choice["out_of_fold"] for choice in members])
+        encoded = self.blocks_.transform(training.features)
+        self.lacking_ = np.isnan(encoded.values).any(axis=0)
+        rows = ClassRows(self.tree_inputs(encoded)[known], fusion.classes, fusion.arm, fusion.n_classes, fusion.arms)
+        boosted = [one for one in candidates if one.learner == "boosted_classes"]
+        members = self._challenged(fusion, rows, members, boosted if best else [])
+        self.intercepts_, shares = fusion.calibrated(_logits(members))
         self._refit(fusion, members, shares, known, training)
+        self._refit_trees(fusion, rows, members, shares)
         return self
+
+    def _challenged(
+        self, fusion: Fusion, rows: ClassRows, members: list[dict[str, Any]], boosted: list[Candidate]
+    ) -> list[dict[str, Any]]:
+        """Let boosted trees join the linear models, or take their place, where that is worth the odds against them.
+
+        Both are judged by the log-likelihood of people whom neither the models nor their shares have seen.
+        """
+        found = [trees_out_of_fold(fusion, rows, one, self.seed, at_any_price=not members) for one in boosted]
+        sets: list[list[dict[str, Any]]] = [members]
+        likelihood = [fusion.log_likelihood(_logits(members)) if members else -np.inf]
+        for trees in (one for one in found if one is not None):
+            for some in ([*members, trees], [trees]):
+                sets.append(some)
+                likelihood.append(fusion.log_likelihood(_logits(some)) + float(np.log(trees["candidate"].prior)))
+        return sets[int(np.argmax(likelihood))]
 
     def _candidates(self, people: int) -> list[Candidate]:
         """Take the table's lines for so many people; when all ask for more, all of them."""
-        fitting = candidates_for(self.target.kind, len(self.arms_), self.settings.candidates)
-        enough = [one for one in fitting if people >= one.parameters.get("fewest", 0)]
-        return enough or fitting
+        return for_so_many(candidates_for(self.target.kind, len(self.arms_), self.settings.candidates), people)
 
-    def _everything(self, fusion: _Fusion, training: Training, known: np.ndarray) -> dict[str, Any]:
+    def _everything(self, fusion: Fusion, training: Training, known: np.ndarray) -> dict[str, Any]:
         """One penalised model of the chosen columns of all modalities together."""
         columns = self._inputs(self.blocks_.transform(training.features))[known]
         return {"modality": _TOGETHER, **_strength(fusion, columns)}
@@ -104,7 +135,7 @@ class ClassModel:
         return [form[:3] for form in forms]
 
     def _choose(
-        self, fusion: _Fusion, encoder: FeatureBlocks, encoded: Encoded, modality: str, known: np.ndarray
+        self, fusion: Fusion, encoder: FeatureBlocks, encoded: Encoded, modality: str, known: np.ndarray
     ) -> dict[str, Any]:
         columns = _standardised(_only(encoded, modality))[known]
         return {"modality": modality, "encoder": encoder, **_strength(fusion, columns)}
@@ -125,20 +156,42 @@ class ClassModel:
         self.centre_, self.scale_ = centre_scale(values)
 
     def _refit(
-        self, fusion: _Fusion, best: list[dict[str, Any]], shares: np.ndarray, known: np.ndarray, training: Training
+        self, fusion: Fusion, members: list[dict[str, Any]], shares: np.ndarray, known: np.ndarray, training: Training
     ) -> None:
         columns = self._inputs(self.blocks_.transform(training.features))[known]
         modality = np.array([column.modality for column in self.blocks_.columns_])
-        self.weights_ = np.zeros((self.refits, len(self.arms_), columns.shape[1], len(self.classes_)))
-        drawn = [fusion.drawn(np.random.default_rng([self.seed, refit])) for refit in range(self.refits)]
-        for choice, share in zip(best, shares, strict=True):
-            if share == 0:
+        everybody = np.arange(len(fusion.classes))
+        draws = self._draws(fusion)
+        whole = np.zeros((len(self.arms_), columns.shape[1], len(self.classes_)))
+        self.weights_ = np.zeros((max(len(draws), 1), *whole.shape))
+        for choice, share in zip(members, shares, strict=True):
+            if share == 0 or choice["modality"] == _TREES:
                 continue
             inside = np.flatnonzero((modality == choice["modality"]) | (choice["modality"] == _TOGETHER))
             design = fusion.design(columns[:, inside])
-            for refit, rows in enumerate(drawn):
-                own = fusion.fit_weights(design, rows, (choice["strength"],))
-                self.weights_[refit][:, inside, :] += share * own[0]
+            for place, rows in enumerate([everybody, *draws]):
+                own = share * fusion.fit_weights(design, rows, (choice["strength"],))[0]
+                (whole if place == 0 else self.weights_[place - 1])[:, inside, :] += own
+        # refits tell how uncertain the model is, they are not another one
+        self.weights_ += whole - self.weights_.mean(axis=0)
+
+    def _refit_trees(self, fusion: Fusion, rows: ClassRows, members: list[dict[str, Any]], shares: np.ndarray) -> None:
+        self.trees_: list[ClassTrees] = []
+        self.tree_share_ = 0.0
+        for choice, share in zip(members, shares, strict=True):
+            if choice["modality"] != _TREES or share == 0:
+                continue
+            everybody, parameters = np.arange(len(fusion.classes)), choice["candidate"].parameters
+            self.tree_share_ = float(share)
+            for place, drawn in enumerate([everybody, *self._draws(fusion)]):
+                seed = self.seed if place == 0 else self.seed * 1000 + place
+                self.trees_.append(fit_class_trees(rows.taken(drawn), choice["size"], parameters, seed))
+
+    def _draws(self, fusion: Fusion) -> list[np.ndarray]:
+        """Bootstrap draws of the refits; none for a single refit, which is the model of everybody."""
+        if self.refits == 1:
+            return []
+        return [fusion.drawn(np.random.default_rng([self.seed, refit])) for refit in range(self.refits)]
 
     def encode(self, features: pl.DataFrame) -> Encoded:
         """Model columns of people."""
@@ -151,20 +204,35 @@ class ClassModel:
         """Standardised columns, 0 where not measured: what the log-odds are linear in."""
         return self._inputs(encoded)
 
+    def tree_inputs(self, encoded: Encoded) -> np.ndarray:
+        """Columns as the trees read them: NaN where not measured, but the mean where no training person lacked any.
+
+        Trees learn where to send people who lack a value from such people; without any they would send them anywhere.
+        """
+        return np.where(np.isnan(encoded.values) & ~self.lacking_, self.centre_, encoded.values)
+
     def probabilities(self, encoded: Encoded) -> np.ndarray:
-        """Class probabilities of shape (n_people, n_arms, n_classes), from log-odds averaged over refits."""
-        return self._probabilities(encoded, self.weights_.mean(axis=0))
+        """Class probabilities of shape (n_people, n_arms, n_classes)."""
+        trees = self.tree_share_ * self.trees_[0].logits(self.tree_inputs(encoded)) if self.trees_ else 0.0
+        return np.asarray(softmax(self._linear(encoded, self.weights_.mean(axis=0)) + trees, axis=2))
 
     def refit_probabilities(self, encoded: Encoded) -> np.ndarray:
-        """Class probabilities per refit: shape (n_refits, n_people, n_arms, n_classes)."""
-        return np.asarray([self._probabilities(encoded, weights) for weights in self.weights_])
+        """Class probabilities per refit: shape (n_refits, n_people, n_arms, n_classes).
 
-    def _probabilities(self, encoded: Encoded, weights: np.ndarray) -> np.ndarray:
-        logits = np.einsum("nq,aqc->nac", self._inputs(encoded), weights) + self.intercepts_
-        return np.asarray(softmax(logits, axis=2))
+        Log-odds are moved so that their mean over refits is the model's.
+        """
+        linear = np.asarray([self._linear(encoded, weights) for weights in self.weights_])
+        if self.trees_:
+            whole, *drawn = (self.tree_share_ * one.logits(self.tree_inputs(encoded)) for one in self.trees_)
+            linear += whole + (np.asarray(drawn) - np.mean(drawn, axis=0) if drawn else 0.0)
+        return np.asarray(softmax(linear, axis=3))
+
+    def _linear(self, encoded: Encoded, weights: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum("nq,aqc->nac", self._inputs(encoded), weights) + self.intercepts_)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Return everything as plain JSON values; nothing is written into the folder."""
+        """Write the trees, if they count, into a folder and return everything else as plain JSON values."""
+        trees = [one.save(folder, f"class_trees_{place:03d}") for place, one in enumerate(self.trees_)]
         return {
             "kind": self.kind,
             "target": self.target.model_dump(),
@@ -178,6 +246,9 @@ class ClassModel:
             "scale": self.scale_.tolist(),
             "weights": self.weights_.tolist(),
             "intercepts": self.intercepts_.tolist(),
+            "trees": trees,
+            "tree_share": self.tree_share_,
+            "lacking": self.lacking_.tolist(),
         }
 
     @classmethod
@@ -191,151 +262,15 @@ class ClassModel:
         shape = (stored["refits"], len(model.arms_), len(blocks.columns_), len(model.classes_))
         model.weights_ = np.asarray(stored["weights"], dtype=float).reshape(shape)
         model.intercepts_ = np.asarray(stored["intercepts"], dtype=float)
+        model.trees_ = [
+            ClassTrees.load(one, folder, f"class_trees_{place:03d}") for place, one in enumerate(stored["trees"])
+        ]
+        model.tree_share_ = float(stored["tree_share"])
+        model.lacking_ = np.asarray(stored["lacking"], dtype=bool)
         return model
 
 
-@dataclass(frozen=True)
-class _Design:
-    """What a logistic model of some columns is fitted to: people's rows, and the way back to ``width`` columns."""
-
-    rotated: np.ndarray
-    unrotated: Callable[[np.ndarray], np.ndarray]
-    width: int
-
-
-class _Fusion:
-    """The people with a class, and what is fitted to them."""
-
-    def __init__(self, classes: np.ndarray, arm: np.ndarray, arms: int, n_classes: int, folds: np.ndarray) -> None:
-        self.classes, self.arm, self.arms, self.n_classes, self.folds = classes, arm, arms, n_classes, folds
-
-    def out_of_fold(self, columns: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
-        """Log-odds (n_people, n_classes) of each inner fold from the other folds, without intercepts, per strength."""
-        logits = [np.zeros((len(self.classes), self.n_classes)) for _ in strengths]
-        design = self.design(columns)
-        for fold in np.unique(self.folds):
-            train, test = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
-            for place, weights in enumerate(self.fit_weights(design, train, strengths)):
-                logits[place][test] = np.einsum("nq,nqc->nc", columns[test], weights[self.arm[test]])
-        return logits
-
-    def design(self, columns: np.ndarray) -> _Design:
-        """Columns, columns per arm and marks of the arms, in as few dimensions as there are people.
-
-        An L2 penalty is the same in the columns' own row space, where a wide matrix becomes narrow; everybody's space
-        holds that of any of them, so folds and refits share it.
-        """
-        parts = [columns]
-        if self.arms > 1:
-            parts += [columns * (self.arm == a)[:, None] for a in range(self.arms)]
-            parts.append(5.0 * (self.arm[:, None] == np.arange(self.arms)))  # barely penalised
-        wide = np.hstack(parts)
-        if wide.shape[1] <= len(wide):
-            return _Design(wide, np.asarray, columns.shape[1])
-        # by the products of people: far less work than taking the wide matrix itself apart
-        squares, left = np.linalg.eigh(wide @ wide.T)
-        kept = squares > 1e-10 * max(float(squares[-1]), 1e-300)
-        singular, left = np.sqrt(squares[kept]), left[:, kept]
-        return _Design(left * singular, lambda own: np.asarray(((own / singular) @ left.T) @ wide), columns.shape[1])
-
-    def fit_weights(self, design: _Design, rows: np.ndarray, strengths: tuple[float, ...]) -> list[np.ndarray]:
-        """Penalised logistic weights of shape (n_arms, n_columns, n_classes) from the given people, per strength."""
-        width = design.width
-        if width == 0 or len(np.unique(self.classes[rows])) < self.n_classes:
-            return [np.zeros((self.arms, width, self.n_classes)) for _ in strengths]
-        from sklearn.linear_model import LogisticRegression
-
-        rotated = design.rotated[rows]
-        found = []
-        # where penalties are only compared, the last digits do not count; one more step of Newton would add many
-        tolerance = 1e-3 if len(strengths) > 1 else 1e-4
-        model = LogisticRegression(solver="newton-cholesky", warm_start=True, tol=tolerance)
-        for strength in strengths:
-            own = model.set_params(C=strength).fit(rotated, self.classes[rows]).coef_
-            own = design.unrotated(own)
-            found.append(self._per_arm(np.vstack([np.zeros_like(own), own]) if self.n_classes == 2 else own, width))
-        return found
-
-    def _per_arm(self, coefficients: np.ndarray, width: int) -> np.ndarray:
-        weights = np.repeat(coefficients[None, :, :width], self.arms, axis=0)
-        if self.arms > 1:
-            for a in range(self.arms):
-                weights[a] += coefficients[:, (a + 1) * width : (a + 2) * width]
-        return np.asarray(weights.transpose(0, 2, 1))
-
-    def log_loss(self, logits: np.ndarray) -> float:
-        """Log loss of one modality's log-odds beside class and arm intercepts fitted to them."""
-        intercepts, shares = self.fuse([logits])
-        return self._loss(intercepts[self.arm] + shares[0] * logits)
-
-    def fuse(self, modalities: list[np.ndarray], centre: float = 1.0, sd: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """Fit intercepts (n_arms, n_classes) and one non-negative weight per modality to out-of-fold log-odds."""
-        count = len(modalities)
-        free = self.arms * self.n_classes
-        stacked = np.asarray(modalities).reshape(count, len(self.classes), self.n_classes)
-        prior = np.full(count, centre / max(count, 1))
-
-        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-            intercepts = parameters[:free].reshape(self.arms, self.n_classes)
-            shares = parameters[free:]
-            logits = intercepts[self.arm] + np.tensordot(shares, stacked, axes=1)
-            error = softmax(logits, axis=1)
-            error[np.arange(len(self.classes)), self.classes] -= 1
-            slope = np.zeros((self.arms, self.n_classes))
-            np.add.at(slope, self.arm, error)
-            towards = np.einsum("mnc,nc->m", stacked, error) + (shares - prior) / sd**2
-            value = self._loss(logits) * len(self.classes) + 0.5 * np.sum((shares - prior) ** 2) / sd**2
-            apart = (intercepts - intercepts.mean(axis=0)) / _ARMS_APART**2
-            value += 0.5e-3 * np.sum(intercepts**2) + 0.5 * np.sum(apart * intercepts)
-            return value, np.concatenate([(slope + 1e-3 * intercepts + apart).ravel(), towards])
-
-        start = np.concatenate([np.zeros(free), prior])
-        bounds = [(None, None)] * free + [(0.0, None)] * count
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})
-        return found.x[:free].reshape(self.arms, self.n_classes), found.x[free:]
-
-    def calibrated(self, modalities: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Fuse, and bring all shares to one temperature that makes the log-odds as sure as they should be.
-
-        Shares of people who helped to find them promise too much. So each inner fold is fused by the shares of the
-        other folds, and one factor is fitted to these log-odds. Forms and penalties were still chosen on everybody:
-        the factor is shrunk by chi2 / (chi2 + number of modalities), chi2 being what the log-odds explain.
-
-        References
-        ----------
-        Van Houwelingen & Le Cessie 1990, Statistics in Medicine 9:1303 (heuristic shrinkage), in a form that stays
-        above 0.
-        """
-        shares = self.fuse(modalities)[1]
-        if not len(shares):
-            return self.fuse(modalities)
-        fused = np.zeros((len(self.classes), self.n_classes))
-        for fold in np.unique(self.folds):
-            rest, here = np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
-            own = shares
-            if len(np.unique(self.classes[rest])) == self.n_classes:
-                part = _Fusion(self.classes[rest], self.arm[rest], self.arms, self.n_classes, self.folds[rest])
-                own = part.fuse([one[rest] for one in modalities])[1]
-            fused[here] = np.tensordot(own, np.asarray([one[here] for one in modalities]), axes=1)
-        factor = float(self.fuse([fused], 1.0, _FACTOR_SD)[1][0])
-        intercepts, _ = self.fuse([fused], 0.0, _EXACT)
-        with_it, _ = self.fuse([fused], factor, _EXACT)
-        explained = self._loss(intercepts[self.arm]) - self._loss(with_it[self.arm] + factor * fused)
-        chi2 = max(2 * len(self.classes) * explained, 0.0)
-        factor *= chi2 / (chi2 + _CHOSEN_PER_MODALITY * len(shares))
-        return self.fuse([fused], factor, _EXACT)[0], factor * shares
-
-    def drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """People drawn with replacement within arm and class."""
-        cells = self.arm * self.n_classes + self.classes
-        places = [np.flatnonzero(cells == cell) for cell in np.unique(cells)]
-        return np.concatenate([rng.choice(inside, size=len(inside), replace=True) for inside in places])
-
-    def _loss(self, logits: np.ndarray) -> float:
-        return float(-np.mean(log_softmax(logits, axis=1)[np.arange(len(self.classes)), self.classes]))
-
-
-def _strength(fusion: _Fusion, columns: np.ndarray) -> dict[str, Any]:
+def _strength(fusion: Fusion, columns: np.ndarray) -> dict[str, Any]:
     """Choose the penalty by log loss over the inner folds."""
     tried = fusion.out_of_fold(columns, _STRENGTHS)
     losses = [fusion.log_loss(logits) for logits in tried]
@@ -343,23 +278,72 @@ def _strength(fusion: _Fusion, columns: np.ndarray) -> dict[str, Any]:
     return {"strength": _STRENGTHS[best], "out_of_fold": tried[best], "loss": losses[best]}
 
 
-def fit_classes_alone(
-    columns: np.ndarray, classes: np.ndarray, n_classes: int, folds: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit one penalised logistic model without treatments: weights (n_columns, n_classes) and intercepts (n_classes,).
+def trees_out_of_fold(
+    fusion: Fusion, rows: ClassRows, candidate: Candidate, seed: int, *, at_any_price: bool
+) -> dict[str, Any] | None:
+    """Choose the number of trees by log loss.
+
+    None when the first of them, alone, are not worth the odds against them: no more are grown then.
+    """
+    best, least = None, np.inf
+    if not at_any_price:
+        nothing = fusion.log_loss(np.zeros((len(fusion.classes), fusion.n_classes)))
+        least = nothing + float(np.log(candidate.prior)) / len(fusion.classes)
+    for tried, (size, logits) in enumerate(tried_sizes(rows, fusion.folds, candidate.parameters, seed), 1):
+        loss = fusion.log_loss(logits)
+        if loss < least:
+            best, least = (size, logits), loss
+        if tried == FIRST_SIZES and best is None:
+            return None
+    if best is None:
+        return None
+    if rows.arms > 1:
+        own = with_own_trees(rows, fusion.folds, best[0], candidate.parameters, seed)
+        best = own if fusion.log_loss(own[1]) < least else best
+    return {"modality": _TREES, "size": best[0], "out_of_fold": best[1], "candidate": candidate}
+
+
+@dataclass(frozen=True)
+class ClassesAlone:
+    """Log-odds of classes by one candidate, without treatments: of weights or of trees, times what they count."""
+
+    intercepts: np.ndarray
+    weights: np.ndarray
+    trees: ClassTrees | None
+    share: float
+
+    def __call__(self, columns: np.ndarray) -> np.ndarray:
+        """Return log-odds of shape (n_people, n_classes)."""
+        own = self.trees.logits(columns)[:, 0] if self.trees is not None else columns @ self.weights
+        return np.asarray(self.intercepts + self.share * own)
+
+
+def fit_classes_alone(candidate: Candidate, rows: ClassRows, folds: np.ndarray, seed: int) -> ClassesAlone:
+    """Fit one candidate without treatments.
 
     Parameters
     ----------
-    columns : ndarray of shape (n_people, n_columns)
-        Standardised, nothing missing.
-    classes, folds : ndarray of shape (n_people,)
-        Number of each person's class; inner fold for the penalty.
+    rows : ClassRows
+        Standardised columns, nothing missing; one arm.
+    folds : ndarray of shape (n_people,)
+        Inner fold, for the penalty or the number of trees.
     """
-    fusion = _Fusion(classes, np.zeros(len(classes), dtype=int), 1, n_classes, folds)
-    chosen = _strength(fusion, columns)
+    fusion = Fusion(rows.classes, rows.arm, 1, rows.n_classes, folds)
+    weights, trees = np.zeros((rows.values.shape[1], rows.n_classes)), None
+    if candidate.learner == "boosted_classes":
+        chosen = trees_out_of_fold(fusion, rows, candidate, seed, at_any_price=True)
+        assert chosen is not None
+        trees = fit_class_trees(rows, chosen["size"], candidate.parameters, seed)
+    else:
+        chosen = _strength(fusion, rows.values)
+        everybody = np.arange(len(rows.classes))
+        weights = fusion.fit_weights(fusion.design(rows.values), everybody, (chosen["strength"],))[0][0]
     intercepts, shares = fusion.fuse([chosen["out_of_fold"]])
-    weights = fusion.fit_weights(fusion.design(columns), np.arange(len(classes)), (chosen["strength"],))[0][0]
-    return shares[0] * weights, intercepts[0]
+    return ClassesAlone(intercepts[0], weights, trees, float(shares[0]))
+
+
+def _logits(members: list[dict[str, Any]]) -> list[np.ndarray]:
+    return [one["out_of_fold"] for one in members]
 
 
 def _only(encoded: Encoded, modality: str) -> np.ndarray:

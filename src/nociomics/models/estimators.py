@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nociomics.models.arm_learners import ArmData, expected_of
 from nociomics.models.block_arms import factor_weights
+from nociomics.models.boosted_classes import ClassRows
 from nociomics.models.candidates import candidates_for, fit, tune
 from nociomics.models.class_model import fit_classes_alone
 from nociomics.models.settings import ResponseSettings
@@ -65,7 +66,21 @@ class CandidateRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class CandidateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The penalised logistic model of the table of candidates, without treatments; penalty by inner folds."""
+    """One learner of the table of candidates for classes, without treatments; penalty or trees by inner folds.
+
+    Without modalities there is nothing to fuse: ``late_fusion`` is ``plain_l2`` here.
+
+    Parameters
+    ----------
+    candidate : str
+        A name in config/models/candidates.csv.
+    seed : int
+        Of trees.
+    """
+
+    def __init__(self, candidate: str = "plain_l2", seed: int = 1) -> None:
+        self.candidate = candidate
+        self.seed = seed
 
     def fit(self, X: Any, y: Any) -> CandidateClassifier:
         """Learn from columns of numbers (n_people, n_columns) and a class for each person."""
@@ -80,15 +95,16 @@ class CandidateClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for one in range(len(self.classes_)):  # every fold gets its share of each class
             inside = np.flatnonzero(place == one)
             folds[inside] = np.arange(len(inside)) % _FOLDS
-        columns = (X - self.centre_) / self.scale_
-        self.weights_, self.intercepts_ = fit_classes_alone(columns, place, len(self.classes_), folds)
+        (chosen,) = candidates_for("binary", 1, [self.candidate])
+        people = ClassRows((X - self.centre_) / self.scale_, place, np.zeros(len(X), dtype=int), len(self.classes_), 1)
+        self.function_ = fit_classes_alone(chosen, people, folds, self.seed)
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds: of the second class against the first, or of every class."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        logits = (X - self.centre_) / self.scale_ @ self.weights_ + self.intercepts_
+        logits = self.function_((X - self.centre_) / self.scale_)
         return np.asarray(logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits)
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -9,9 +9,37 @@ import numpy as np
 
 _ROUNDS = 8
 _FEWEST_PEOPLE = 40
+_PEOPLE_PER_FACTOR = 30
 _LEAST_NOISE = 1e-3
-_MOST_STEPS, _ENOUGH = 1000, 1e-2
+_COMPONENT_NOISE = 0.05  # a component is taken as measured nearly without error
+_MOST_STEPS, _STEPS_BETWEEN, _ENOUGH = 1000, 10, 1e-2
 _MOST_TURNS, _TURNED = 100, 1e-6
+
+
+@dataclass(frozen=True)
+class Information:
+    """What measurements say about factors: people who were measured alike share a precision.
+
+    Attributes
+    ----------
+    precision : ndarray of shape (n_patterns, n_factors, n_factors)
+        Inverse spread of the factors' estimate from the measurements alone; singular where they do not tell a factor.
+    member : ndarray of shape (n_people,)
+        Pattern of each person.
+    pull : ndarray of shape (n_people, n_factors)
+        Precision times estimate.
+    """
+
+    precision: np.ndarray
+    member: np.ndarray
+    pull: np.ndarray
+
+    def posterior(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean (n_people, n_factors) and spread per pattern of the factors, given a normal prior."""
+        inverse = np.linalg.inv(spread)
+        own = np.linalg.inv(self.precision + inverse)
+        pulled = self.pull + inverse @ mean
+        return np.asarray((own[self.member] @ pulled[:, :, None])[:, :, 0]), own
 
 
 @dataclass(frozen=True)
@@ -45,17 +73,37 @@ class Factors:
         ----------
         Regression scores: f = (I + L'L/psi)^-1 L'x/psi over the measured columns (Thomson 1951).
         """
-        count = self.loadings.shape[1]
-        scores = np.zeros((len(standard), count))
-        if count == 0 or not len(standard):
-            return scores
-        patterns, member = np.unique(~np.isnan(standard), axis=0, return_inverse=True)
-        for place, measured in enumerate(patterns):
-            rows = member.reshape(-1) == place
-            weights = self.loadings[measured] / self.noise[measured][:, None]
-            precision = np.eye(count) + self.loadings[measured].T @ weights
-            scores[rows] = standard[np.ix_(rows, measured)] @ weights @ np.linalg.inv(precision)
-        return scores
+        measured = ~np.isnan(standard)
+        return self._scores(np.where(measured, standard, 0.0), *np.unique(measured, axis=0, return_inverse=True))
+
+    def _scores(self, filled: np.ndarray, patterns: np.ndarray, member: np.ndarray) -> np.ndarray:
+        """Score people, 0 where not measured, by what each pattern of measured columns determines."""
+        weights = self.loadings / self.noise[:, None]
+        precision = np.eye(self.loadings.shape[1]) + (patterns[:, None, :] * self.loadings.T) @ weights
+        own = np.linalg.inv(precision)[member.reshape(-1)]
+        return np.asarray(((filled @ weights)[:, None, :] @ own)[:, 0, :])
+
+    def information(self, standard: np.ndarray) -> Information:
+        """Return what the measured columns of each person say about that person's factors."""
+        measured = ~np.isnan(standard)
+        patterns, member = np.unique(measured, axis=0, return_inverse=True)
+        weights = self.loadings / self.noise[:, None]
+        precision = (patterns[:, None, :] * self.loadings.T) @ weights
+        return Information(precision, member.reshape(-1), np.where(measured, standard, 0.0) @ weights)
+
+    def log_likelihood(self, standard: np.ndarray) -> float:
+        """Log-likelihood of what was measured of all people, factors having variance 1."""
+        measured = ~np.isnan(standard)
+        patterns, member = np.unique(measured, axis=0, return_inverse=True)
+        total = 0.0
+        for place, columns in enumerate(patterns):
+            values = standard[np.ix_(member.reshape(-1) == place, columns)]
+            if columns.any():
+                spread = self.loadings[columns] @ self.loadings[columns].T + np.diag(self.noise[columns])
+                _, log_determinant = np.linalg.slogdet(spread)
+                distance = float(np.sum(values * np.linalg.solve(spread, values.T).T))
+                total -= 0.5 * (distance + len(values) * (log_determinant + columns.sum() * np.log(2 * np.pi)))
+        return float(total)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -88,16 +136,55 @@ def fit_factors(standard: np.ndarray, count: int) -> Factors:
     missing = np.isnan(standard)
     lacking = np.flatnonzero(missing.any(axis=1))
     filled = np.nan_to_num(standard)
-    noise = np.ones(columns)
-    for _ in range(_ROUNDS if len(lacking) else 1):
-        loadings, noise = _most_likely(np.cov(filled.T, bias=True).reshape(columns, columns), count, noise, len(filled))
+    patterns, member = np.unique(~missing[lacking], axis=0, return_inverse=True)
+    known = filled[lacking].copy()
+    noise, rounds = np.ones(columns), _ROUNDS if len(lacking) else 1
+    for number in range(1, rounds + 1):
+        # what is filled in still changes: only the last round is worth its last digits
+        steps = _MOST_STEPS if number == rounds else _STEPS_BETWEEN
+        covariance = np.cov(filled.T, bias=True).reshape(columns, columns)
+        loadings, noise = _most_likely(covariance, count, noise, len(filled), steps)
         found = Factors(loadings, np.maximum(noise, _LEAST_NOISE))
-        expected = found.scores(standard[lacking]) @ loadings.T
-        filled[lacking] = np.where(missing[lacking], expected, standard[lacking])
+        if number < rounds:
+            expected = found._scores(known, patterns, member) @ loadings.T
+            filled[lacking] = np.where(missing[lacking], expected, known)
     return _ordered(Factors(_varimax(found.loadings), found.noise))
 
 
-def _most_likely(covariance: np.ndarray, count: int, noise: np.ndarray, people: int) -> tuple[np.ndarray, np.ndarray]:
+def choose_factors(standard: np.ndarray, most: int) -> Factors:
+    """Fit as many factors as the Bayesian information criterion asks for, at most ``most`` or one per 30 people.
+
+    References
+    ----------
+    With Sclove's adjustment of the sample's size (1987, doi:10.1007/BF02294360): the plain criterion takes too few, and
+    a factor too few loses more of the strata than one too many.
+    """
+    best, best_criterion = fit_factors(standard, 1), np.inf
+    columns = standard.shape[1]
+    for count in range(1, min(most, len(standard) // _PEOPLE_PER_FACTOR) + 1):
+        found = fit_factors(standard, count)
+        if found.loadings.shape[1] < count:
+            break
+        parameters = columns * (count + 1) - count * (count - 1) / 2
+        criterion = -2 * found.log_likelihood(standard) + parameters * np.log((len(standard) + 2) / 24)
+        if criterion > best_criterion:  # it has one valley: what comes behind it is not looked at
+            break
+        best, best_criterion = found, criterion
+    return best
+
+
+def component_factors(standard: np.ndarray, most: int) -> Factors:
+    """Take the first columns as factors: for components of one wide block, which have nothing in common."""
+    columns = standard.shape[1]
+    count = min(most, columns, len(standard) // 20) if len(standard) >= _FEWEST_PEOPLE else 0
+    noise = np.ones(columns)
+    noise[:count] = _COMPONENT_NOISE
+    return Factors(np.sqrt(1 - noise[:, None]) * np.eye(columns)[:, :count], noise)
+
+
+def _most_likely(
+    covariance: np.ndarray, count: int, noise: np.ndarray, people: int, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Find loadings and noise of greatest likelihood, starting from a noise.
 
     References
@@ -107,7 +194,7 @@ def _most_likely(covariance: np.ndarray, count: int, noise: np.ndarray, people: 
     """
     variance = np.diag(covariance)
     noise, before = np.maximum(noise, 1e-12), -np.inf
-    for _ in range(_MOST_STEPS):
+    for _ in range(steps):
         root = np.sqrt(noise) + 1e-12
         values, vectors = np.linalg.eigh(covariance / root[:, None] / root[None, :])
         largest = np.maximum(values[-count:], 0.0)

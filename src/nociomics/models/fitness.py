@@ -14,7 +14,9 @@ from nociomics.tables.study import Target
 FEWEST_PEOPLE = 30
 FEWEST_OF_ARM = 10
 _FEWEST_OF_CLASS = 10
-_FEWEST_TO_LEARN = 20
+# of a training part: 30 people, or 10 of a treatment, leave this many in each half, whoever lacks an outcome
+FEWEST_TO_LEARN = 12
+FEWEST_OF_ARM_TO_LEARN = 3
 _MOST_SHARE = 0.8
 _SHOWN = 12
 
@@ -240,7 +242,7 @@ def _group_findings(kept: pl.DataFrame, target: Target) -> list[Finding]:
         message = f"{where}: everybody is in one group, so there is no estimate on groups left out whole."
         return [Finding("patients", target.groups, "warning", kept.height, message)]
     largest = int(counts["count"][0])
-    unlearnable = counts.filter(kept.height - pl.col("count") < _FEWEST_TO_LEARN).height
+    unlearnable = counts.filter(kept.height - pl.col("count") < FEWEST_TO_LEARN).height
     found = []
     if largest > _MOST_SHARE * kept.height:
         rest = "nothing can be learned from the rest, and it" if unlearnable else "that estimate"

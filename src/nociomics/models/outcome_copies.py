@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from scipy.stats import rankdata
 
 from nociomics.tables.study import Target
 
@@ -116,9 +115,15 @@ def _copied(name: str, x: np.ndarray, y: np.ndarray) -> OutcomeCopy | None:
     if both.sum() < _FEWEST or np.ptp(x[both]) == 0 or np.ptp(y[both]) == 0:
         return None
     linear = abs(np.corrcoef(x[both], y[both])[0, 1])
-    ranked = abs(np.corrcoef(rankdata(x[both]), rankdata(y[both]))[0, 1])
+    ranked = abs(np.corrcoef(_ranks(x[both]), _ranks(y[both]))[0, 1])
     size = float(max(linear, ranked))
     return OutcomeCopy(name, "outcome", int(both.sum()), min(size, 1.0)) if size > SAME else None
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Rank from 1; equal values share the mean of their ranks."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place])
 
 
 def _in_stretches(block: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.optimize import minimize
 
 from nociomics.models.feature_blocks import FeatureBlocks
 from nociomics.models.linear_inputs import LinearInputs
-from nociomics.models.people_order import content_order
+from nociomics.models.logistic_lasso import lasso_path, softmax
 from nociomics.models.settings import BlockSettings
 from nociomics.models.value_model import Training
 
@@ -21,8 +22,9 @@ FEWEST_LACKING = 10
 _FEWEST_PER_LEVEL = 30
 # shares of the smallest penalty that leaves no column in, strongest first
 _PENALTIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.13, 0.09, 0.06)
+_SLOPES = (0.5, 2.0)
 _STEPS, _STEPS_IN_FOLDS = 500, 100
-_BARELY, _STILL = 1e-4, 1e-5
+_RISING = 3
 _RANDOMISED = "randomised"
 _LOG = logging.getLogger(__name__)
 
@@ -41,8 +43,10 @@ class PropensityModel:
 
     The columns are those of the response models (compressed blocks, medians, marks of missing blocks). The penalty is
     chosen by log loss over the inner folds. (A ridge penalty was tried: on simulated cohorts of 600 its log loss was
-    worse, since few traits decide who gets what.) A penalised model never says 0; so a treatment that nobody of a
-    category's level got, among at least 30 treated people of it (an arm of one site only), has probability 0 there.
+    worse, since few traits decide who gets what.) The penalty makes all chances too much alike, and such chances weight
+    too little; so the log-odds are stretched by the one factor that the inner folds' held-out people ask for. A
+    penalised model never says 0; so a treatment that nobody of a category's level got, among at least 30 treated people
+    of it (an arm of one site only), has probability 0 there.
 
     Parameters
     ----------
@@ -59,6 +63,8 @@ class PropensityModel:
     barred_ : list of Barred
     penalty_ : float
         Chosen, as a share of the smallest penalty that leaves no column in.
+    slope_ : float
+        Factor by which the penalised log-odds were stretched, 0.5 to 2; ``coefficients_`` hold it already.
     """
 
     def __init__(self, blocks: BlockSettings | None = None) -> None:
@@ -87,8 +93,11 @@ class PropensityModel:
         place = {arm: index for index, arm in enumerate(self.arms_)}
         arm = np.array([place[name] for name in received], dtype=int)
         columns = self.inputs_.transform(encoded)[treated]
-        self.penalty_ = _chosen_penalty(columns, arm, inner_fold[treated])
-        self.coefficients_, self.intercepts_ = _lasso(columns, arm, len(self.arms_), self.penalty_)
+        self.penalty_, logits = _chosen_penalty(columns, arm, inner_fold[treated])
+        self.slope_ = _stretch(logits, arm, _SLOPES)[0]
+        weights, _ = _lasso(columns, arm, len(self.arms_), self.penalty_)
+        self.coefficients_ = self.slope_ * weights
+        self.intercepts_ = _stretch(columns @ self.coefficients_.T, arm, (1.0, 1.0))[1]
         self.barred_ = self._find_barred(features.filter(pl.Series(treated)), received)
         return self
 
@@ -137,6 +146,7 @@ class PropensityModel:
             "arms": self.arms_,
             "overlap": OVERLAP,
             "penalty": self.penalty_,
+            "slope": self.slope_,
             "coefficients": self.coefficients_.tolist(),
             "intercepts": self.intercepts_.tolist(),
             "barred": [vars(bar) for bar in self.barred_],
@@ -151,6 +161,7 @@ class PropensityModel:
         model = cls(blocks.settings)
         model.blocks_, model.inputs_ = blocks, LinearInputs.from_dict(stored["inputs"], blocks.columns_)
         model.arms_, model.penalty_ = list(stored["arms"]), stored["penalty"]
+        model.slope_ = stored.get("slope", 1.0)
         shape = (len(model.arms_), len(model.inputs_.columns_))
         model.coefficients_ = np.asarray(stored["coefficients"], dtype=float).reshape(shape)
         model.intercepts_ = np.asarray(stored["intercepts"], dtype=float)
@@ -181,11 +192,8 @@ def is_observational(rows: pl.DataFrame) -> bool:
 
 def fit_propensity(training: Training, blocks: BlockSettings) -> PropensityModel:
     """Fit the final model on everybody who got a treatment, however it was assigned: who, like whom, got what here."""
-    order = content_order(training.features.hstack(training.rows.drop("patient_id")))
-    rows = training.rows[order]
-    return PropensityModel(blocks).fit(
-        training.features[order], training.catalogue, rows["treatment"], training.inner_fold[order]
-    )
+    people = training.in_content_order()
+    return PropensityModel(blocks).fit(people.features, people.catalogue, people.rows["treatment"], people.inner_fold)
 
 
 def cross_fitted_propensities(training: Training, splits: pl.DataFrame, blocks: BlockSettings) -> pl.DataFrame:
@@ -208,11 +216,12 @@ def cross_fitted_propensities(training: Training, splits: pl.DataFrame, blocks: 
     """
     if not is_observational(training.rows):
         return _no_propensities()
+    training = training.in_content_order()
     arms = sorted(training.rows["treatment"].drop_nulls().unique().to_list())
     drawn = (training.rows["assignment"] == _RANDOMISED).fill_null(False).to_numpy()
     frames = []
     for repeat, train, held, inner in _parts(training, splits):
-        part = _ordered(training, train, inner)
+        part = _taken(training, train, inner)
         chances = _observational_chances(part, training.features[held], arms, blocks)
         chances[drawn[held]] = _shares(part.rows, arms)
         frames.append(_long(training.rows["patient_id"][held], repeat, arms, chances))
@@ -240,16 +249,17 @@ def cross_fitted_observation(
     seen = training.rows[column].is_not_null().to_numpy()
     if (~seen).sum() < FEWEST_LACKING or seen.sum() < FEWEST_LACKING:
         return _no_observation()
+    training = training.in_content_order()
     arms = sorted(training.rows["treatment"].drop_nulls().unique().to_list())
     frames = []
     for repeat, train, held, inner in _parts(training, splits):
-        part = _ordered(training, train, inner)
+        part = _taken(training, train, inner)
         observed = part.rows[column].is_not_null().to_numpy().astype(int)
         encoder = FeatureBlocks(blocks)
         encoded = encoder.fit_transform(part.features, part.catalogue)
         inputs = LinearInputs().fit(encoded)
         columns = _beside_arm(inputs.transform(encoded), part.rows, arms)
-        penalty = _chosen_penalty(columns, observed, part.inner_fold)
+        penalty, _ = _chosen_penalty(columns, observed, part.inner_fold)
         weights, starts = _lasso(columns, observed, 2, penalty)
         new = _beside_arm(inputs.transform(encoder.transform(training.features[held])), training.rows[held], arms)
         chance = softmax(new @ weights.T + starts)[:, 1]
@@ -277,11 +287,8 @@ def _parts(training: Training, splits: pl.DataFrame) -> list[tuple[int, np.ndarr
     return found
 
 
-def _ordered(training: Training, places: np.ndarray, inner: np.ndarray) -> Training:
-    """Put some people into an order that depends on their content alone."""
-    features, rows = training.features[places], training.rows[places]
-    order = content_order(features.hstack(rows.drop("patient_id")))
-    return Training(features[order], training.catalogue, rows[order], inner[places][order])
+def _taken(training: Training, places: np.ndarray, inner: np.ndarray) -> Training:
+    return Training(training.features[places], training.catalogue, training.rows[places], inner[places])
 
 
 def _observational_chances(part: Training, held: pl.DataFrame, arms: list[str], blocks: BlockSettings) -> np.ndarray:
@@ -309,80 +316,67 @@ def _beside_arm(columns: np.ndarray, rows: pl.DataFrame, arms: list[str]) -> np.
     return np.hstack([columns, *marks])
 
 
-def _chosen_penalty(columns: np.ndarray, classes: np.ndarray, folds: np.ndarray) -> float:
-    """Choose the penalty with the smallest log loss over the inner folds; the strongest when none can tell."""
-    losses = np.zeros(len(_PENALTIES))
+def _chosen_penalty(columns: np.ndarray, classes: np.ndarray, folds: np.ndarray) -> tuple[float, np.ndarray]:
+    """Choose the penalty with the smallest log loss over the inner folds; the strongest when none can tell.
+
+    With the log-odds, at that penalty, of every person by the other folds; 0 where there is no other fold.
+    """
     count = int(classes.max()) + 1 if classes.size else 0
-    for fold in np.unique(folds):
-        train, test = folds != fold, folds == fold
-        if not train.any():
-            continue
-        path = _lasso_path(columns[train], classes[train], count, _PENALTIES, _STEPS_IN_FOLDS)
-        for place, (weights, starts) in enumerate(path):
-            chances = softmax(columns[test] @ weights.T + starts)
-            losses[place] -= np.log(np.maximum(chances[np.arange(test.sum()), classes[test]], 1e-12)).sum()
-    return _PENALTIES[int(np.argmin(losses))]
+    logits = np.zeros((len(_PENALTIES), len(classes), count))
+    parts = [(folds != fold, folds == fold) for fold in np.unique(folds)]
+    paths = [
+        (test, lasso_path(columns[train], classes[train], count, _PENALTIES, _STEPS_IN_FOLDS))
+        for train, test in parts
+        if train.any()
+    ]
+    losses: list[float] = []
+    for place in range(len(_PENALTIES)):
+        for test, path in paths:
+            weights, starts = next(path)
+            logits[place, test] = columns[test] @ weights.T + starts
+        losses.append(_log_loss(logits[place], classes))
+        # weak penalties are the slowest, and behind losses that rise none was ever chosen
+        if place >= _RISING and losses[-1] > max(losses[-1 - _RISING : -1]):
+            break
+    best = int(np.argmin(losses))
+    return _PENALTIES[best], logits[best]
+
+
+def _log_loss(logits: np.ndarray, classes: np.ndarray) -> float:
+    return float(-np.log(np.maximum(softmax(logits)[np.arange(len(classes)), classes], 1e-12)).sum())
+
+
+def _stretch(logits: np.ndarray, classes: np.ndarray, slopes: tuple[float, float]) -> tuple[float, np.ndarray]:
+    """Find the slope (within limits) and the intercepts under which stretched log-odds fit best.
+
+    Log-odds that tell nobody from anybody keep the slope 1.
+    """
+    count = logits.shape[1]
+    centred = logits - logits.mean(axis=0)
+    if not len(classes) or np.ptp(centred, axis=0).max() < 1e-9:
+        slopes = (1.0, 1.0)
+    # an absent class keeps a small chance, as in the lasso
+    seen = (classes[:, None] == np.arange(count)) + 1e-3
+    seen /= seen.sum(axis=1, keepdims=True)
+
+    def loss(place: np.ndarray) -> tuple[float, np.ndarray]:
+        moved = place[0] * centred + place[1:]
+        moved -= moved.max(axis=1, keepdims=True)
+        logged = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+        off = np.exp(logged) - seen
+        slope = np.r_[(off * centred).sum(), off.sum(axis=0)] / len(classes)
+        return float(-(seen * logged).sum() / len(classes)), slope
+
+    start = np.r_[1.0, np.log(seen.mean(axis=0))]
+    bounds = [slopes, *[(None, None)] * count]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-9}).x
+    return float(found[0]), found[1:] - found[0] * logits.mean(axis=0)
 
 
 def _lasso(columns: np.ndarray, classes: np.ndarray, count: int, penalty: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights (count, n_columns) and intercepts (count,) at one penalty, reached along the path from the strongest."""
     stronger = tuple(one for one in _PENALTIES if one > penalty)
-    return _lasso_path(columns, classes, count, (*stronger, penalty), _STEPS)[-1]
-
-
-def _lasso_path(
-    columns: np.ndarray, classes: np.ndarray, count: int, penalties: tuple[float, ...], steps: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Fit a multinomial logistic lasso at each penalty, each from the one before, by accelerated proximal gradient.
-
-    References
-    ----------
-    Beck and Teboulle, SIAM J Imaging Sci 2009;2:183 (FISTA).
-    """
-    people = max(len(classes), 1)
-    seen = (classes[:, None] == np.arange(count)).astype(float)
-    share = (seen.sum(axis=0) + 1e-3) / (people + count * 1e-3)  # a class that is absent here keeps a small chance
-    weights, starts = np.zeros((count, columns.shape[1])), np.log(share)
-    largest = float(np.abs((seen - share).T @ columns).max(initial=0.0)) / people
-    # twice the Hessian's bound of 1/2, so that columns and intercepts can move together
-    slope = float(np.linalg.norm(columns, 2)) ** 2 / people + 1.0 + _BARELY if columns.size else 1.0
-    found = []
-    for penalty in penalties:
-        weights, starts = _descend(columns, seen, weights, starts, penalty * largest, slope, steps)
-        found.append((weights, starts))
-    return found
-
-
-def _descend(
-    columns: np.ndarray,
-    seen: np.ndarray,
-    weights: np.ndarray,
-    starts: np.ndarray,
-    penalty: float,
-    slope: float,
-    steps: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    ahead, ahead_starts, pace = weights, starts, 1.0
-    for step in range(steps):
-        error = (softmax(columns @ ahead.T + ahead_starts) - seen) / max(len(seen), 1)
-        moved = ahead - (error.T @ columns + _BARELY * ahead) / slope
-        new = np.sign(moved) * np.maximum(np.abs(moved) - penalty / slope, 0.0)
-        new_starts = ahead_starts - error.sum(axis=0) / slope
-        old, old_starts = weights, starts
-        new_pace = (1 + np.sqrt(1 + 4 * pace**2)) / 2
-        ahead = new + (pace - 1) / new_pace * (new - weights)
-        ahead_starts = new_starts + (pace - 1) / new_pace * (new_starts - starts)
-        weights, starts, pace = new, new_starts, new_pace
-        # looking whether anything still moves costs nearly as much as a step
-        if step % 5 == 4 and max(np.abs(new - old).max(initial=0.0), np.abs(new_starts - old_starts).max()) < _STILL:
-            break
-    return weights, starts
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities of log-odds, row by row (a fifth of the time of `scipy.special.softmax` at these sizes)."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+    return list(lasso_path(columns, classes, count, (*stronger, penalty), _STEPS))[-1]
 
 
 def _long(patients: pl.Series, repeat: int, arms: list[str], chances: np.ndarray) -> pl.DataFrame:

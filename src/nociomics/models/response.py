@@ -12,7 +12,7 @@ import polars as pl
 
 from nociomics.errors import StudyError
 from nociomics.models.class_model import ClassModel
-from nociomics.models.people_order import content_order
+from nociomics.models.fitness import FEWEST_OF_ARM_TO_LEARN, FEWEST_TO_LEARN
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.models.value_model import Training, ValueModel
 from nociomics.tables.study import Target
@@ -71,11 +71,16 @@ def fit_response(
     StudyError
         When too few people have an outcome to fit anything.
     """
-    order = content_order(training.features.hstack(training.rows.drop("patient_id")))
-    ordered = Training(training.features[order], training.catalogue, training.rows[order], training.inner_fold[order])
-    _require_enough(ordered.rows, target)
+    return _fit_ordered(training.in_content_order(), target, blocks, settings, refits, seed)
+
+
+def _fit_ordered(
+    training: Training, target: Target, blocks: BlockSettings, settings: ResponseSettings, refits: int, seed: int
+) -> ResponseModel:
+    """Fit to people who stand in the order of their content: some of them in that order stand so too."""
+    _require_enough(training.rows, target)
     make = ClassModel if target.kind in ("binary", "multiclass") else ValueModel
-    return make(target, blocks, settings, refits, seed).fit(ordered)
+    return make(target, blocks, settings, refits, seed).fit(training)
 
 
 def predict_response(model: ResponseModel, features: pl.DataFrame, baseline: np.ndarray) -> Predicted:
@@ -149,7 +154,7 @@ def out_of_fold(
     StudyError
         When a training part has too few people, or nobody of a class.
     """
-    study, chosen = _variant(training, target, variant)
+    study, chosen = _variant(training.in_content_order(), target, variant)
     frames = []
     for repeat in sorted(splits["repeat"].unique()):
         folds = study.rows.select("patient_id").join(
@@ -158,10 +163,10 @@ def out_of_fold(
         outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
         for fold in np.unique(outer):
             places, held = np.flatnonzero(outer != fold), np.flatnonzero(outer == fold)
-            part = _taken(study, places if share == 1 else thinned(study, places, share, seed), inner)
+            part = _taken(study, places if share == 1 else _thinned(study, places, share, seed), inner)
             try:
                 _require_every_class(part.rows, study.rows, target)
-                model = fit_response(part, chosen, blocks, settings, settings.refits_in_folds, seed)
+                model = _fit_ordered(part, chosen, blocks, settings, settings.refits_in_folds, seed)
             except StudyError as error:
                 if not skip_unlearnable:
                     raise
@@ -218,20 +223,21 @@ def _variant(training: Training, target: Target, variant: str) -> tuple[Training
         catalogue = catalogue.filter(pl.col("modality").is_in(_BEDSIDE))
     elif variant == "without_treatment":
         target = target.model_copy(update={"treatment": None})
-    return Training(training.features, catalogue, training.rows, training.inner_fold), target
+    # a thousand genes that the variant leaves out need not be cut into folds
+    read = {"patient_id", *catalogue["feature"], *catalogue["within"].drop_nulls()}
+    features = training.features.select(name for name in training.features.columns if name in read)
+    return Training(features, catalogue, training.rows, training.inner_fold), target
 
 
-def thinned(study: Training, places: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Keep a share of some people, treatment by treatment; neither ids nor row order decide who stays."""
-    rows = study.rows[places]
-    order = content_order(study.features[places].hstack(rows.drop("patient_id")))
+def _thinned(study: Training, places: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Keep a share of some people, treatment by treatment; they stand in the order of their content, which decides."""
     rng = np.random.default_rng(seed)
-    arm = rows["treatment"].fill_null("").to_numpy()[order]
+    arm = study.rows["treatment"].fill_null("").to_numpy()[places]
     kept = []
     for name in np.unique(arm):
-        inside = rng.permutation(order[arm == name])
+        inside = rng.permutation(places[arm == name])
         kept.append(inside[: max(1, round(share * len(inside)))])
-    return np.sort(places[np.concatenate(kept)])
+    return np.sort(np.concatenate(kept))
 
 
 def _taken(study: Training, places: np.ndarray, inner: np.ndarray) -> Training:
@@ -257,16 +263,17 @@ def _require_enough(rows: pl.DataFrame, target: Target) -> None:
     known = rows.filter(pl.col("label" if target.kind in ("binary", "multiclass") else "response_value").is_not_null())
     if target.treatment is not None:
         counts = known.drop_nulls("treatment").group_by("treatment").len()
-        small = counts.filter(pl.col("len") < 5).sort("treatment")
+        small = counts.filter(pl.col("len") < FEWEST_OF_ARM_TO_LEARN).sort("treatment")
         if counts.height == 0 or small.height:
             raise StudyError(
-                f'target.outcome "{target.outcome}": {small.height or "all"} treatments have fewer than 5 people with '
-                "an outcome in a training part: nothing to learn from. Merge arms or leave target.treatment out."
+                f'target.outcome "{target.outcome}": {small.height or "all"} treatments have fewer than '
+                f"{FEWEST_OF_ARM_TO_LEARN} people with an outcome in a training part: nothing to learn from. Merge "
+                "treatments (values_map), or leave target.treatment out."
             )
-    if known.height < 20:
+    if known.height < FEWEST_TO_LEARN:
         raise StudyError(
             f'target.outcome "{target.outcome}": only {known.height} people of a training part have an outcome; '
-            "at least 20 are needed. Leave `target` out to harmonise and find strata only."
+            f"at least {FEWEST_TO_LEARN} are needed. Leave `target` out to harmonise and find strata only."
         )
     if target.kind in ("binary", "multiclass") and known["label"].n_unique() < 2:
         raise StudyError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from nociomics.tables.study import Strict
@@ -57,7 +59,11 @@ class ResamplingSettings(Strict):
     """How often the whole pipeline is repeated to learn what its figures are worth."""
 
     permutations: int = Field(
-        0, ge=0, le=10000, description="refits on outcomes dealt out anew within treatment and group; 200 for a p value"
+        0,
+        ge=0,
+        le=10000,
+        description="refits on outcomes dealt out anew within treatment and group, each as dear as one repeat of the "
+        "cross-validation; 200 for a p value before a study is published, 0: no p value",
     )
     permutations_per_job: int = Field(25, ge=1, description="permutations that one job of the workflow makes")
     learning_shares: list[float] = Field(
@@ -68,11 +74,29 @@ class ResamplingSettings(Strict):
 class StrataSettings(Strict):
     """How strata are looked for."""
 
-    factors: int = Field(4, ge=1, le=6, description="factors over scale scores, log analytes and components")
+    factors: int = Field(
+        6, ge=1, le=6, description="most factors over scale scores, log analytes and components; as many as fit best"
+    )
     largest_k: int = Field(6, ge=1, le=12, description="largest number of strata tried")
     starts: int = Field(10, ge=1, description="random starts of each mixture")
-    bootstraps: int = Field(50, ge=0, le=1000, description="bootstrap refits for the stability of each stratum")
+    level: float = Field(
+        0.01, gt=0, lt=0.2, description="chance of one stratum too many that each further stratum has to beat"
+    )
+    smallest: int = Field(30, ge=10, description="fewest people of a stratum; more strata than that are not claimed")
+    bootstraps: int = Field(
+        100, ge=0, le=1000, description="refits on 63.2 % of the people for the stability of each stratum"
+    )
     atypical_share: float = Field(
         0.01, gt=0, lt=0.2, description="share of training people that counts as atypical by distance"
     )
     between_below: float = Field(0.6, gt=0, lt=1, description="largest membership below this: between strata")
+    challengers: list[Literal["kmeans", "consensus", "network_fusion", "average_neighbours", "mofa"]] = Field(
+        ["kmeans", "consensus", "network_fusion", "average_neighbours"],
+        description="other ways of grouping that are shown beside the strata; mofa needs the package mofapy2",
+    )
+    subsamples: int = Field(
+        20,
+        ge=0,
+        le=1000,
+        description="draws of 80 % of the people that stability is compared on, strata and challengers",
+    )

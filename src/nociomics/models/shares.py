@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-# of the outcome's variation within arms: how clearly a learner must be better to outweigh the others
-_PULL = 0.1
+# of the outcome's variation within arms: how clearly a learner must be better to outweigh the others; what is said
+# beforehand counts as this share of the people, and never as more than of so many
+_PULL, _PULL_OF = 0.1, 600
 _LEAST_SHARE = 0.02
 
 
@@ -42,7 +43,7 @@ def learner_shares(
     if size < 1e-12:
         return expected
     # a learner of small prior is held to it more firmly: it has more to prove
-    drawn = np.sqrt(_PULL * size / (count * expected))
+    drawn = np.sqrt(_PULL * min(1.0, _PULL_OF / len(outcome)) * size / (count * expected))
     sum_up = np.sqrt(1e4 * size)
     design = np.vstack([learners.T, np.diag(drawn), np.full((1, count), sum_up)])
     shares, _ = nnls(design, np.concatenate([outcome, drawn * expected, [sum_up]]))

@@ -109,7 +109,7 @@ def make_splits(
     groups : dict
         Id -> id of the person, from `person_groups`.
     strata : dict
-        Id -> what is balanced over folds (treatment and response), from the person's first id.
+        Id -> what is balanced over folds (class, treatment or response), from the person's first id.
     settings : SplitSettings
         Numbers of folds and repeats.
     seed : int

@@ -1,69 +1,42 @@
-"""Patient strata: factor scores over compressed blocks, then a Gaussian mixture that may find one stratum."""
+"""Patient strata: factor scores over compressed blocks, then a mixture that may find one stratum."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
-from sklearn.mixture import GaussianMixture
 
-from nociomics.models.factors import Factors, fit_factors
-from nociomics.models.feature_blocks import FeatureBlocks
+from nociomics.models.factor_mixture import Mixture
+from nociomics.models.factors import Factors, Information, choose_factors, component_factors, fit_factors
+from nociomics.models.feature_blocks import Encoded, FeatureBlocks
+from nociomics.models.latent_classes import LatentClasses
+from nociomics.models.normal_scores import NormalScores, fit_normal_scores
 from nociomics.models.people_order import content_order
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, StrataSettings
+from nociomics.models.strata_number import Found, look_for_classes, look_for_mixture
+from nociomics.tables.progress import Progress
 
+FEWEST_PEOPLE = 50
 _STRONG = 10.0
-_INPUT_MODALITIES = ("questionnaires", "biomarkers", "expression")
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A full-covariance Gaussian mixture on factor scores."""
-
-    shares: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
-
-    def log_density(self, scores: np.ndarray) -> np.ndarray:
-        """Log of share times density: shape (n_people, k)."""
-        columns = []
-        for share, mean, covariance in zip(self.shares, self.means, self.covariances, strict=True):
-            distance = self._squared_distance(scores, mean, covariance)
-            _, log_determinant = np.linalg.slogdet(covariance)
-            columns.append(np.log(share) - 0.5 * (distance + log_determinant + scores.shape[1] * np.log(2 * np.pi)))
-        return np.column_stack(columns)
-
-    def membership(self, scores: np.ndarray) -> np.ndarray:
-        """Posterior probability of each stratum: shape (n_people, k)."""
-        log = self.log_density(scores)
-        weight = np.exp(log - log.max(axis=1, keepdims=True))
-        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
-
-    def nearest_distance(self, scores: np.ndarray) -> np.ndarray:
-        """Squared Mahalanobis distance to the nearest component."""
-        pairs = zip(self.means, self.covariances, strict=True)
-        return np.asarray(
-            np.min([self._squared_distance(scores, mean, covariance) for mean, covariance in pairs], axis=0)
-        )
-
-    @staticmethod
-    def _squared_distance(scores: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        difference = scores - mean
-        return np.asarray(np.einsum("ij,ij->i", difference @ np.linalg.inv(covariance), difference))
+_REFIT_SHARE = 0.632
+_ALWAYS_LEFT_OUT = ("clinical", "genotype", "pgx")
+_MOST_MISSING = 0.5
+_FEWEST_ANSWERS = 3
+_FINE, _FEWEST_FINE = 20, 5  # measurements of so many values, so many of them: equal ones are no chance
 
 
 class StratumModel:
     """Find strata and place new people in them.
 
-    Scale scores, log analytes and components of wide blocks are standardised and reduced to varimax factors,
-    and a Gaussian mixture on the factor scores is fitted for every k. A person's scores are the factors'
-    expectation given what was measured of that person: nothing is imputed. An instrument's total stands for
-    its subscales, which would otherwise make a factor of their own. More than one stratum is claimed only
-    when the Bayesian information criterion prefers it to one; the k is then "at least k".
+    Scale scores, log analytes and components of wide blocks become normal scores (components stay as they are) and are
+    reduced to varimax factors. A mixture of normal distributions with one spread is fitted for every k to what was
+    measured of each person, its error of measurement included: nothing is imputed. More than one stratum is claimed
+    only when the likelihood gains more by it than it would by chance, and more than one continuum of uneven shape
+    explains. Where every column is a yes or no, latent classes stand for the mixture and latent traits for the
+    continuum.
 
     Parameters
     ----------
@@ -76,58 +49,118 @@ class StratumModel:
     ----------
     k_ : int
         Number of strata, 1 when types are not shown to exist.
-    bic_ : dict of int to float
-        Criterion per k, smaller is better.
-    mixture_ : Mixture
-        Ordered by falling mean of the first factor, which does not depend on the seed.
+    found_ : Found
+        What spoke for and against each k.
+    mixture_ : Mixture, LatentClasses or None
+        Ordered by falling mean of the first factor (or share of yes), which does not depend on the seed.
+    left_out_ : list of dict
+        Columns that did not take part, each with its reason.
+    stability_ : dict
+        Overlap of each stratum with itself in bootstrap refits, and the refits' agreement.
     """
+
+    mixture_: Mixture | LatentClasses | None
+    limit_: float | None
 
     def __init__(self, settings: StrataSettings, blocks: BlockSettings, seed: int) -> None:
         self.settings, self.block_settings, self.seed = settings, blocks, seed
 
     def fit(self, features: pl.DataFrame, catalogue: pl.DataFrame) -> StratumModel:
-        """Learn from everybody; no outcome and no treatment is seen."""
+        """Learn from everybody; no outcome and no treatment is seen.
+
+        Rows with the same measurements are one person entered twice, and count once.
+        """
         features = features[content_order(features)]
-        inside = catalogue.filter(_is_input(catalogue) & (pl.col("kind") == "numeric") | _is_within(catalogue))
-        self.blocks_ = FeatureBlocks(self.block_settings).fit(features, inside)
-        values = self.blocks_.transform(features).values
-        self.centre_, self.scale_ = centre_scale(values)
-        standard = (values - self.centre_) / self.scale_
-        measured = ~np.isnan(standard).all(axis=1) if standard.shape[1] else np.zeros(len(standard), dtype=bool)
-        self.factors_ = fit_factors(standard[measured], self.settings.factors)
-        self._choose(self.factors_.scores(standard[measured]))
+        inputs = catalogue.filter(_is_input(catalogue) & (pl.col("kind") == "numeric") | _is_within(catalogue))
+        features = _each_once(features, inputs["feature"].to_list())
+        self.blocks_ = FeatureBlocks(self.block_settings)
+        encoded = self.blocks_.fit_transform(features, inputs)
+        self._learn(encoded)
+        standard = self._standard(encoded)
+        self._choose(standard)
+        self.stability_ = self._stability(features, inputs, standard)
         return self
 
-    def _choose(self, scores: np.ndarray) -> None:
-        self.bic_: dict[int, float] = {}
-        if scores.shape[1] == 0:
-            self.k_, self.mixture_, self.limit_ = 1, None, None
+    def _learn(self, encoded: Encoded, factors: int | None = None) -> None:
+        """Learn columns and factors, without looking for strata yet; as many factors as told, else as fit."""
+        self._keep_columns(encoded)
+        values = encoded.values[:, self.kept_]
+        self.centre_, self.scale_ = centre_scale(values)
+        component = np.array([name.startswith(f"{of}_component_") for name, of in self._names()], dtype=bool)
+        self.yes_no_ = len(self.kept_) >= _FEWEST_ANSWERS and all(_two_values(column) for column in values.T)
+        standard = (values - self.centre_) / self.scale_
+        self.scores_ = fit_normal_scores(standard, ~component)
+        scored = self.scores_.transform(standard)
+        scored = scored[_anything(scored)]
+        most = self.settings.factors
+        if len(scored) < FEWEST_PEOPLE:
+            self.factors_ = fit_factors(scored[:0], 0)
+        elif component.all() and len({modality for _, modality in self._names()}) == 1:
+            self.factors_ = component_factors(scored, most if factors is None else factors)
+        else:
+            self.factors_ = choose_factors(scored, most) if factors is None else fit_factors(scored, factors)
+
+    def _keep_columns(self, encoded: Encoded) -> None:
+        missing = np.isnan(encoded.values).mean(axis=0) if len(encoded.values) else np.ones(len(encoded.columns))
+        self.kept_ = [place for place, share in enumerate(missing) if share <= _MOST_MISSING]
+        self.left_out_ = [
+            {"column": column.name, "reason": f"measured in {1 - share:.0%} of the people, less than half"}
+            for column, share in zip(encoded.columns, missing, strict=True)
+            if share > _MOST_MISSING
+        ]
+
+    def _names(self) -> list[tuple[str, str]]:
+        return [(self.blocks_.columns_[place].name, self.blocks_.columns_[place].modality) for place in self.kept_]
+
+    def _standard(self, encoded: Encoded) -> np.ndarray:
+        return self.scores_.transform((encoded.values[:, self.kept_] - self.centre_) / self.scale_)
+
+    def _choose(self, standard: np.ndarray) -> None:
+        """Ask how many strata there are, and where they lie."""
+        self.found_, self.mixture_, self.limit_ = Found(1, {}, [], None, None), None, None
+        if self.factors_.loadings.shape[1] == 0:
             return
-        fitted = {}
-        for k in range(1, min(self.settings.largest_k, max(1, len(scores) // 30)) + 1):
-            fitted[k] = _fit_mixture(scores, k, self.settings.starts, self.seed)
-            self.bic_[k] = float(fitted[k].bic(scores))
-        others = {k: value for k, value in self.bic_.items() if k > 1}
-        best = min(others, key=others.__getitem__) if others else 1
-        self.k_ = best if others and self.bic_[1] - others[best] > 0 else 1
-        self.mixture_ = _ordered(fitted[self.k_])
-        distance = self.mixture_.nearest_distance(scores)
-        self.limit_ = float(np.quantile(distance, 1 - self.settings.atypical_share))
+        known = self._known(standard[_anything(standard)])
+        self.found_, self.mixture_ = _look(known, self.settings, np.random.default_rng([self.seed, 3]))
+        self.limit_ = float(np.quantile(_tail(self.mixture_, known), self.settings.atypical_share))
+
+    def _known(self, standard: np.ndarray) -> Information | np.ndarray:
+        """Return what was measured, as the mixture takes it."""
+        if not self.yes_no_:
+            return self.factors_.information(standard)
+        # a column of two values has two scores, the larger for yes
+        return np.where(np.isnan(standard), np.nan, (standard > 0).astype(float))
+
+    @property
+    def k_(self) -> int:
+        """Number of strata that are claimed."""
+        return self.found_.k
+
+    @property
+    def bic_(self) -> dict[int, float]:
+        """Bayesian information criterion per k, smaller is better; only differences mean something."""
+        return self.found_.bic
+
+    def columns(self, features: pl.DataFrame) -> Encoded:
+        """Return the columns that factors are made of, scored and standardised, NaN where not measured."""
+        encoded = self.blocks_.transform(features)
+        return Encoded(self._standard(encoded), tuple(encoded.columns[place] for place in self.kept_))
 
     def scores(self, features: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Factor scores (n_people, n_factors) and whether anything of the person was measured."""
-        standard = (self.blocks_.transform(features).values - self.centre_) / self.scale_
-        return self.factors_.scores(standard), ~np.isnan(standard).all(axis=1)
+        standard = self.columns(features).values
+        return self.factors_.scores(standard), _anything(standard)
 
     def assign(self, features: pl.DataFrame) -> pl.DataFrame:
         """Place people, each on their own, as in `tables.results.ASSIGNMENTS`."""
-        scores, measured = self.scores(features)
         names = [f"S{place + 1}" for place in range(self.k_)]
         if self.mixture_ is None:
             unknown = {"stratum": pl.String, "p_S1": pl.Float64, "entropy": pl.Float64, "atypical": pl.Boolean}
             empty = [pl.lit(None, kind).alias(name) for name, kind in {**unknown, "between": pl.Boolean}.items()]
             return features.select("patient_id", *empty)
-        membership = self.mixture_.membership(scores)
+        standard = self.columns(features).values
+        known = self._known(standard)
+        membership = _membership(self.mixture_, known)
         entropy = -np.sum(membership * np.log(np.maximum(membership, 1e-300)), axis=1)
         frame = pl.DataFrame(
             {
@@ -135,52 +168,85 @@ class StratumModel:
                 "stratum": [names[place] for place in membership.argmax(axis=1)],
                 **{f"p_{name}": membership[:, place] for place, name in enumerate(names)},
                 "entropy": np.maximum(entropy, 0.0),
-                "atypical": self.mixture_.nearest_distance(scores) > self.limit_,
+                "atypical": _tail(self.mixture_, known) < self.limit_,
                 "between": membership.max(axis=1) < self.settings.between_below,
             }
         )
-        known = pl.Series("known", measured)
-        return frame.select("patient_id", pl.when(known).then(pl.exclude("patient_id")))
+        measured = pl.Series("measured", _anything(standard))
+        return frame.select("patient_id", pl.when(measured).then(pl.exclude("patient_id")))
 
     def summary(self, features: pl.DataFrame) -> dict[str, Any]:
         """k, the evidence for it and its stability, as plain JSON values."""
-        gain = None
-        if len(self.bic_) > 1:
-            gain = self.bic_[1] - min(value for k, value in self.bic_.items() if k > 1)
-        scores, measured = self.scores(features)
+        others = [value for k, value in self.bic_.items() if k > 1]
         return {
             "k": self.k_,
             "at_least": self.k_,
-            "people": int(measured.sum()),
+            "people": int(_anything(self.columns(features).values).sum()),
             "factors": int(self.factors_.loadings.shape[1]),
+            "kind": "latent classes of yes-or-no answers" if self.yes_no_ else "mixture of factor scores",
             "bic": {str(k): value for k, value in self.bic_.items()},
-            "bic_gain": gain,
-            "evidence": self._evidence(gain),
-            "stability": self._stability(scores[measured]),
+            "bic_gain": self.bic_[1] - min(others) if others else None,
+            "test": {
+                "steps": self.found_.steps,
+                "continuum_gain": self.found_.continuum_gain,
+                "smallest": self.settings.smallest,
+            },
+            "evidence": self._evidence(),
+            "stability": self.stability_,
             "sizes": self._sizes(features),
+            "left_out": self.left_out_,
         }
 
-    def _evidence(self, gain: float | None) -> str:
-        if gain is None:
+    def _evidence(self) -> str:
+        others = [value for k, value in self.bic_.items() if k > 1]
+        if not others:
             return "not enough people or measurements to look for strata"
-        if self.k_ == 1:
-            return "none: dimensions, not types (one Gaussian describes the factor scores best)"
-        return "strong: at least this many" if gain > _STRONG else "weak: at least this many"
+        if self.k_ > 1:
+            gain = self.bic_[1] - min(others)
+            return "strong: at least this many" if gain > _STRONG else "weak: at least this many"
+        reasons = {
+            "continuum": "one continuum of uneven shape describes people at least as well as strata do",
+            "small": f"every further stratum would hold fewer than {self.settings.smallest} people",
+        }
+        reason = reasons.get(str(self.found_.reason), "further strata gain no more than chance would")
+        return f"none: dimensions, not types ({reason})"
 
-    def _stability(self, scores: np.ndarray) -> dict[str, Any]:
+    def _stability(self, features: pl.DataFrame, inputs: pl.DataFrame, standard: np.ndarray) -> dict[str, Any]:
+        """Refit everything on a part of the people, with the same number of factors and strata.
+
+        As many different people as a bootstrap draws, each once: people drawn twice make small groups of their own.
+        """
         if self.k_ == 1 or self.mixture_ is None or self.settings.bootstraps == 0:
             return {"jaccard": None, "agreement": None}
-        labels = self.mixture_.membership(scores).argmax(axis=1)
+        own = np.where(_anything(standard), _membership(self.mixture_, self._known(standard)).argmax(axis=1), -1)
         rng = np.random.default_rng([self.seed, 7])
         overlaps, agreements = [], []
-        for draw in range(self.settings.bootstraps):
-            places = rng.integers(0, len(scores), len(scores))
-            again = _fit_mixture(scores[places], self.k_, 2, self.seed + draw + 1).predict(scores)
-            overlaps.append([_best_jaccard(labels == stratum, again) for stratum in range(self.k_)])
-            agreements.append(adjusted_rand_score(labels, again))
-        means = np.mean(overlaps, axis=0)
-        jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(means)}
+        progress = Progress("stability of strata", "refits", self.settings.bootstraps)
+        for _ in range(self.settings.bootstraps):
+            rows = np.sort(rng.permutation(features.height)[: round(_REFIT_SHARE * features.height)])
+            again = self._again(features, inputs, rows, rng)
+            both = (own >= 0) & (again >= 0)
+            overlaps.append([best_overlap(own[both] == place, again[both]) for place in range(self.k_)])
+            agreements.append(adjusted_rand_score(own[both], again[both]))
+            progress.advance(1)
+        jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(np.mean(overlaps, axis=0))}
         return {"jaccard": jaccard, "agreement": float(np.mean(agreements))}
+
+    def _again(
+        self, features: pl.DataFrame, inputs: pl.DataFrame, rows: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Learn everything from some of the people, and number everybody's stratum; -1 for nothing measured."""
+        again = StratumModel(self.settings, self.block_settings, self.seed)
+        again.blocks_ = FeatureBlocks(self.block_settings).fit(features[rows], inputs)
+        encoded = again.blocks_.transform(features)
+        again._learn(Encoded(encoded.values[rows], encoded.columns), self.factors_.loadings.shape[1])
+        again.yes_no_ = self.yes_no_
+        standard = again._standard(encoded)
+        part = standard[rows]
+        if again.factors_.loadings.shape[1] == 0:
+            return np.full(len(standard), -1)
+        mixture = _look(again._known(part[_anything(part)]), self.settings, rng, only=self.k_)[1]
+        return np.where(_anything(standard), _membership(mixture, again._known(standard)).argmax(axis=1), -1)
 
     def _sizes(self, features: pl.DataFrame) -> dict[str, int]:
         counts = self.assign(features).drop_nulls("stratum")["stratum"].value_counts().sort("stratum")
@@ -188,19 +254,20 @@ class StratumModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything learned, as plain JSON values."""
-        mixture = None
-        if self.mixture_ is not None:
-            mixture = {name: getattr(self.mixture_, name).tolist() for name in ("shares", "means", "covariances")}
         return {
             "settings": self.settings.model_dump(),
             "seed": self.seed,
             "blocks": self.blocks_.to_dict(),
+            "kept": self.kept_,
+            "left_out": self.left_out_,
             "centre": self.centre_.tolist(),
             "scale": self.scale_.tolist(),
+            "scores": self.scores_.to_dict(),
+            "yes_no": self.yes_no_,
             "factors": self.factors_.to_dict(),
-            "mixture": mixture,
-            "k": self.k_,
-            "bic": {str(k): value for k, value in self.bic_.items()},
+            "mixture": None if self.mixture_ is None else self.mixture_.to_dict(),
+            "found": self.found_.to_dict(),
+            "stability": self.stability_,
             "limit": self.limit_,
         }
 
@@ -209,18 +276,62 @@ class StratumModel:
         """Rebuild from `to_dict`."""
         blocks = FeatureBlocks.from_dict(stored["blocks"])
         model = cls(StrataSettings(**stored["settings"]), blocks.settings, stored["seed"])
-        model.blocks_, model.k_, model.limit_ = blocks, stored["k"], stored["limit"]
+        model.blocks_, model.kept_, model.left_out_ = blocks, list(stored["kept"]), list(stored["left_out"])
         model.centre_, model.scale_ = np.asarray(stored["centre"]), np.asarray(stored["scale"])
+        model.scores_ = NormalScores.from_dict(stored["scores"])
+        model.yes_no_, model.limit_ = stored["yes_no"], stored["limit"]
         model.factors_ = Factors.from_dict(stored["factors"])
-        model.bic_ = {int(k): value for k, value in stored["bic"].items()}
-        mixture = stored["mixture"]
-        model.mixture_ = None if mixture is None else Mixture(**{k: np.asarray(v) for k, v in mixture.items()})
+        model.found_, model.stability_ = Found.from_dict(stored["found"]), stored["stability"]
+        kind: type[Mixture | LatentClasses] = LatentClasses if model.yes_no_ else Mixture
+        model.mixture_ = None if stored["mixture"] is None else kind.from_dict(stored["mixture"])
         return model
 
 
+def _look(
+    known: Information | np.ndarray, settings: StrataSettings, rng: np.random.Generator, only: int | None = None
+) -> tuple[Found, Mixture | LatentClasses]:
+    if isinstance(known, Information):
+        return look_for_mixture(known, settings, rng, only)
+    return look_for_classes(known, settings, rng, only)
+
+
+def _membership(mixture: Mixture | LatentClasses, known: Information | np.ndarray) -> np.ndarray:
+    return mixture.membership(known)  # type: ignore[arg-type]
+
+
+def _tail(mixture: Mixture | LatentClasses, known: Information | np.ndarray) -> np.ndarray:
+    return mixture.tail(known)  # type: ignore[arg-type]
+
+
+def best_overlap(inside: np.ndarray, labels: np.ndarray) -> float:
+    """Largest Jaccard overlap of one stratum with any stratum of another clustering (Hennig 2007)."""
+    overlaps = [
+        np.sum(inside & (labels == other)) / max(np.sum(inside | (labels == other)), 1) for other in np.unique(labels)
+    ]
+    return float(max(overlaps, default=0.0))
+
+
+def _anything(standard: np.ndarray) -> np.ndarray:
+    """Whether anything of each person was measured."""
+    return np.asarray(~np.isnan(standard).all(axis=1) if standard.shape[1] else np.zeros(len(standard), dtype=bool))
+
+
+def _each_once(features: pl.DataFrame, inputs: list[str]) -> pl.DataFrame:
+    """Leave out rows that repeat another's measurements; answers of few values may agree by chance and say nothing."""
+    numbers = [name for name in inputs if name in features.columns and features[name].dtype.is_numeric()]
+    fine = [name for name in numbers if features[name].n_unique() > _FINE]
+    if len(fine) < _FEWEST_FINE:
+        return features
+    measured = pl.sum_horizontal(pl.col(fine).is_not_null()) >= _FEWEST_FINE
+    return features.filter(~measured | pl.struct(fine).is_first_distinct())
+
+
+def _two_values(column: np.ndarray) -> bool:
+    return len(np.unique(column[~np.isnan(column)])) == 2
+
+
 def _is_input(catalogue: pl.DataFrame) -> pl.Expr:
-    standard = {"clinical", "genotype", "pgx", *_INPUT_MODALITIES}
-    fitting = pl.col("modality").is_in(_INPUT_MODALITIES) | ~pl.col("modality").is_in(list(standard))
+    fitting = ~pl.col("modality").is_in(list(_ALWAYS_LEFT_OUT)) & ~_is_clock_time()
     scores = catalogue.filter(pl.col("modality") == "questionnaires")
     totalled = scores.filter(pl.col("feature").str.ends_with("_total"))["group"].unique().to_list()
     is_part = (
@@ -231,23 +342,10 @@ def _is_input(catalogue: pl.DataFrame) -> pl.Expr:
     return fitting & ~is_part
 
 
+def _is_clock_time() -> pl.Expr:
+    """When blood was drawn tells the day's plan of a clinic, not a kind of patient."""
+    return (pl.col("modality") == "biomarkers") & (pl.col("unit").fill_null("") == "h")
+
+
 def _is_within(catalogue: pl.DataFrame) -> pl.Expr:
     return pl.col("feature").is_in(catalogue["within"].drop_nulls().unique().to_list())
-
-
-def _fit_mixture(scores: np.ndarray, k: int, starts: int, seed: int) -> GaussianMixture:
-    mixture = GaussianMixture(k, covariance_type="full", n_init=starts, reg_covar=1e-4, max_iter=500, random_state=seed)
-    return mixture.fit(scores)
-
-
-def _ordered(fitted: GaussianMixture) -> Mixture:
-    order = np.lexsort(tuple(-fitted.means_.T[::-1]))
-    return Mixture(fitted.weights_[order], fitted.means_[order], fitted.covariances_[order])
-
-
-def _best_jaccard(inside: np.ndarray, labels: np.ndarray) -> float:
-    """Largest overlap of one stratum with any stratum of another clustering (Hennig 2007)."""
-    overlaps = [
-        np.sum(inside & (labels == other)) / max(np.sum(inside | (labels == other)), 1) for other in np.unique(labels)
-    ]
-    return float(max(overlaps))

@@ -23,7 +23,10 @@ def study_splits(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Make a study's folds and the pairs of ids that had to be kept together.
 
-    Folds are balanced over the treatment received and the response.
+    Folds are balanced over the class of the outcome where it has classes, else over the treatment received, else over
+    the response; never over outcome and treatment at once. Else every fold would have the treatments' chance
+    differences of the whole study, and a model that learned them from the others would look right about the held-out
+    one: the treatment alone had an AUROC of 0.53 where nothing was to be found.
 
     Parameters
     ----------
@@ -45,11 +48,7 @@ def study_splits(
     groups = person_groups(patients, pairs)
     balanced = rows.select(
         "patient_id",
-        pl.concat_str(
-            pl.col("treatment").fill_null(""),
-            pl.coalesce(pl.col("label"), pl.col("responded").cast(pl.String), pl.lit("")),
-            separator="/",
-        ).alias("stratum"),
+        pl.coalesce("label", "treatment", pl.col("responded").cast(pl.String), pl.lit("")).alias("stratum"),
     )
     splits = make_splits(patients, groups, dict(balanced.iter_rows()), settings, seed)
     return splits, pairs

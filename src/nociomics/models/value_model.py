@@ -12,9 +12,10 @@ from scipy.special import ndtr
 
 from nociomics.models.arm_learners import ArmData, ArmFunction, expected_of, load_function
 from nociomics.models.block_arms import factor_weights
-from nociomics.models.candidates import Tuned, candidates_for, fit, tune
+from nociomics.models.candidates import Tuned, candidates_for, fit, for_so_many, tune
 from nociomics.models.feature_blocks import Encoded, FeatureBlocks
 from nociomics.models.linear_inputs import LinearInputs
+from nociomics.models.people_order import content_order
 from nociomics.models.recalibration import fit_recalibration, outcome_step, recalibrate
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.models.shares import combined, level_and_effect_shares
@@ -46,6 +47,11 @@ class Training:
     catalogue: pl.DataFrame
     rows: pl.DataFrame
     inner_fold: np.ndarray
+
+    def in_content_order(self) -> Training:
+        """Put people into the order of their content; any of them taken in that order stand so too."""
+        order = content_order(self.features.hstack(self.rows.drop("patient_id")))
+        return Training(self.features[order], self.catalogue, self.rows[order], self.inner_fold[order])
 
 
 class ValueModel:
@@ -169,7 +175,8 @@ class ValueModel:
         )
 
     def _learn(self, data: ArmData) -> None:
-        candidates = candidates_for(self.target.kind, data.arms, self.settings.candidates)
+        fitting = candidates_for(self.target.kind, data.arms, self.settings.candidates)
+        candidates = for_so_many(fitting, len(data.outcome))
         if data.columns.shape[1] == 0:
             candidates = candidates[:1]  # without columns each of them is the arms' means
         tuned = [tune(one, data) for one in candidates]

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from nociomics.report.arms import arm_rows
 from nociomics.report.formats import interval, is_null, number, plural, share
 from nociomics.report.options import harm_view
+from nociomics.report.options_weighed import weighed_group
 from nociomics.report.overlap import dropout_sentence, overlap_view
 from nociomics.report.pain_types import pain_type_rows, subgroup_table
 from nociomics.report.performance import (
@@ -29,6 +30,7 @@ from nociomics.report.plots import Scale, axis_strip, interval_strip, share_stri
 from nociomics.report.quality import finding_rows, modality_rows, quality_sentence
 from nociomics.report.rendering import render
 from nociomics.report.strata import strata_view
+from nociomics.report.strata_words import strata_fact
 from nociomics.report.wording import DRIVERS_REFUSED, finding, outcome_words, response_words, unmeasured
 from nociomics.tables.study import Target
 
@@ -63,8 +65,8 @@ class CohortReportData:
         ``k, evidence, stability, bic`` and whatever else the strata stage tells.
     assignments, predictions, effects : DataFrame or None
         As in `ASSIGNMENTS`, `PREDICTIONS`, `EFFECTS`.
-    factor_scores : DataFrame or None, one row per person
-        ``patient_id, factor_1, ...``
+    strata_associations : DataFrame or None
+        As in `STRATA_ASSOCIATIONS`: tells a cluster of a batch from strata.
     importance : DataFrame or None, one row per feature (and treatment)
         ``feature, modality, group, mean_abs_shap, treatment``
     modality_importance : DataFrame or None, one row per modality (and treatment)
@@ -87,7 +89,7 @@ class CohortReportData:
     curves: Mapping[str, Any] = field(default_factory=dict)
     strata_summary: Mapping[str, Any] | None = None
     assignments: pl.DataFrame | None = None
-    factor_scores: pl.DataFrame | None = None
+    strata_associations: pl.DataFrame | None = None
     importance: pl.DataFrame | None = None
     modality_importance: pl.DataFrame | None = None
     effects: pl.DataFrame | None = None
@@ -136,10 +138,11 @@ def cohort_report(context: CohortReportData) -> str:
         abstention=abstention_tables(context.curves),
         learning=learning_table(context.curves),
         harm=harm_view(target, context.gate, [], context.arms),
+        weighed=weighed_group(target, context.gate, context.arms),
         harm_figures=harm_figures(context.metrics),
         recommended=_recommended(context),
         spread=_spread(context.predictions),
-        strata=strata_view(context.strata_summary, context.assignments, context.factor_scores),
+        strata=strata_view(context.strata_summary, context.assignments, context.strata_associations),
         drivers=_drivers(context),
         refusal=DRIVERS_REFUSED,
         provenance=sorted(context.provenance.items()),
@@ -159,8 +162,7 @@ def _in_short(context: CohortReportData) -> list[tuple[str, str]]:
             ("Choice of treatment", "by person" if context.gate.get("individual_recommendations") else "one for all")
         )
     if context.strata_summary is not None and context.strata_summary.get("k") is not None:
-        k = int(context.strata_summary["k"])
-        facts.append(("Strata", "dimensions, not types" if k == 1 else f"at least {k}"))
+        facts.append(("Strata", strata_fact(context.strata_summary, context.strata_associations)))
     facts.append(("Features", f"{context.catalogue.height} in {context.catalogue['modality'].n_unique()} modalities"))
     return facts
 

@@ -186,7 +186,12 @@ def _group(target: Target, arms: pl.DataFrame | None) -> tuple[_Figures, _Figure
     in_points = all(is_null(row.get("response_share_of_observed")) for row in rows)
     points = "mean_fall" if target.kind == "change" else "mean_outcome"
     benefit = {row["treatment"]: row.get(points if in_points else "response_share_of_observed") for row in rows}
-    return benefit, {row["treatment"]: harm_share(row) for row in rows}, in_points
+    return benefit, group_harm(arms), in_points
+
+
+def group_harm(arms: pl.DataFrame) -> dict[str, float | None]:
+    """Share of people with the adverse event, as observed, per treatment."""
+    return {row["treatment"]: harm_share(row) for row in arms.to_dicts() if row["treatment"] is not None}
 
 
 def harm_share(row: Mapping[str, Any]) -> float | None:

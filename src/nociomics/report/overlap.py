@@ -38,6 +38,7 @@ def overlap_view(curves: Mapping[str, Any]) -> dict[str, Any] | None:
             for row in report["balance"]["rows"]
         ],
         "sensitivity": [_sensitivity_row(row) for row in report["sensitivity"]],
+        "value": _doubt(report["sensitivity"]),
     }
 
 
@@ -95,6 +96,25 @@ def _balance(balance: Mapping[str, Any]) -> str:
     return (
         f"{words} Between groups of this size, chance alone takes one trait in 20 beyond "
         f"{number(balance['by_chance'], 2)} even in a randomised study."
+    )
+
+
+def _doubt(rows: list[dict[str, Any]]) -> str | None:
+    """Say, beside the worth of the model's choice, what could make it look larger than it is; None without a gain."""
+    gain = next((row for row in rows if row["comparison"] == "policy_gain"), None)
+    if gain is None:
+        return None
+    words = (
+        "These values are adjusted associations. The adjusting is never complete, since the chance of each treatment "
+        "is itself an estimate, and what was not measured is not adjusted for at all; both can make a choice look "
+        "better than it is, and the intervals tell neither."
+    )
+    if is_null(gain["e_value"]) or is_null(gain["value"]) or gain["value"] <= 0:
+        return words
+    limit = number(gain["e_value_limit"], 1)
+    return (
+        f"{words} A hidden trait that goes with treatment and outcome by a risk ratio of {number(gain['e_value'], 1)} "
+        f"each would explain the model's gain away (E-value; {limit} would do for the interval's end)."
     )
 
 

@@ -344,14 +344,15 @@ def _end_label(plane: Plane, points: tuple[list[float], list[float]], text: str)
     )  # fmt: skip
 
 
-def _marker(index: int, x: float, y: float) -> str:
+def marker_path(index: int, x: float, y: float) -> str:
+    """Path data of one group's mark around a point in pixels."""
     dx, dy, trail = _MARKERS[index % len(_MARKERS)]
     return f"M{x + dx:.1f} {y + dy:.1f}{trail}"
 
 
 def group_swatch(index: int, label: str) -> Markup:
     """Draw the mark of one group for a legend."""
-    mark = tag("path", d=_marker(index, 6.0, 6.0), fill=GROUP_COLOURS[index % len(GROUP_COLOURS)])
+    mark = tag("path", d=marker_path(index, 6.0, 6.0), fill=GROUP_COLOURS[index % len(GROUP_COLOURS)])
     return tag("svg", mark, class_="swatch", viewBox="0 0 12 12", width=12, height=12, role="img", aria_label=label)
 
 
@@ -387,7 +388,7 @@ def factor_map(
     plane = Plane(Scale.around(x for x, _, _ in people), Scale.around(y for _, y, _ in people), height=320)
     parts = [plane.axes(*names)]
     for index, name in enumerate(order):
-        marks = "".join(_marker(index, *plane.at(x, y)) for x, y, group in people if group == name)
+        marks = "".join(marker_path(index, *plane.at(x, y)) for x, y, group in people if group == name)
         parts.append(tag("path", d=marks, fill=GROUP_COLOURS[index % len(GROUP_COLOURS)], fill_opacity=0.75))
     label = f"{len(people)} people on {names[0]} and {names[1]}, marked by stratum: {', '.join(order)}"
     return plane.chart(label, _joined(parts)), order, len(people)

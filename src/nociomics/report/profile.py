@@ -23,9 +23,11 @@ from nociomics.report.decision import (
 from nociomics.report.explanation import Explanation, explain_contrast, explain_one
 from nociomics.report.formats import NOT_MEASURED, in_ten, interval, is_null, number, quantity, share
 from nociomics.report.options import HarmView, harm_view
+from nociomics.report.options_weighed import weighed_view
 from nociomics.report.pgx_advice import drug_groups, shared_sentence
 from nociomics.report.pgx_rows import gene_rows, has_guideline
 from nociomics.report.plots import Scale, axis_strip, interval_strip, percentile_strip, share_strip, ten_dots
+from nociomics.report.profile_strata import Dimension, dimension_rows, mechanism_rows, stratum_view
 from nociomics.report.rendering import render
 from nociomics.report.safety import safety_lines
 from nociomics.report.wording import (
@@ -74,6 +76,12 @@ class PatientProfileData:
         The person's rows of `SAFETY_ITEMS`.
     arms : DataFrame or None
         As in `ARMS`: what became of the whole group.
+    dimensions : list of Dimension
+        The person's place on each factor of the strata model.
+    pain_mechanisms : DataFrame or None
+        The person's rows of `PAIN_MECHANISMS`.
+    strata_cluster : str or None
+        The sentence that says that the groups found are no strata, see `strata_words.cluster_sentence`.
     """
 
     patient_id: str
@@ -95,6 +103,9 @@ class PatientProfileData:
     n_similar: int | None = None
     safety: pl.DataFrame | None = None
     arms: pl.DataFrame | None = None
+    dimensions: list[Dimension] = field(default_factory=list)
+    pain_mechanisms: pl.DataFrame | None = None
+    strata_cluster: str | None = None
 
 
 def patient_profile(context: PatientProfileData) -> str:
@@ -122,6 +133,7 @@ def patient_profile(context: PatientProfileData) -> str:
         decision=decision,
         plain=_plain(context, predictions, why, harm),
         harm=harm,
+        weighed=weighed_view(context.target, context.gate, predictions),
         caution=next((row.get("caution") for row in predictions), None),
         safety=safety_lines(context.safety),
         expected=_expected(context, predictions, personal_harm=harm is not None and harm.personal),
@@ -129,7 +141,9 @@ def patient_profile(context: PatientProfileData) -> str:
         differences=_differences(context, decision),
         why=why,
         refusal=DRIVERS_REFUSED,
-        stratum=_stratum(context.assignment),
+        stratum=stratum_view(context.assignment, context.strata_cluster),
+        dimensions=dimension_rows(context.dimensions),
+        mechanisms=mechanism_rows(context.pain_mechanisms),
         blocks=_blocks(context, why),
         pharmacogenes=_pharmacogenes(context),
         performance=headline_measure(context.metrics, context.gate),
@@ -302,28 +316,6 @@ def _why(context: PatientProfileData, decision: Decision, predictions: list[dict
 def _size_of_share(row: dict[str, Any]) -> float:
     """Sort key: the likeliest class first."""
     return -float(row["text"].strip("<>%"))
-
-
-def _stratum(assignment: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if assignment is None:
-        return None
-    shares = {
-        name.removeprefix("p_"): float(value)
-        for name, value in assignment.items()
-        if name.startswith("p_") and not is_null(value)
-    }
-    rows = [
-        {"stratum": name, "text": share(value), "strip": share_strip(value, f"{name}: {share(value)}")}
-        for name, value in shares.items()
-    ]
-    return {
-        "name": assignment.get("stratum"),
-        "single": len(shares) == 1,
-        "rows": rows,
-        "entropy": number(assignment.get("entropy")),
-        "between": bool(assignment.get("between")),
-        "atypical": bool(assignment.get("atypical")),
-    }
 
 
 def _blocks(context: PatientProfileData, why: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from nociomics.tables.contract import Column, Contract
 
+HARM_WEIGHT = "harm_weight"
+"""Column of patients with a person's own weight of harm; never a feature."""
 _ID = Column("patient_id", meaning="the study's own id")
 
 PATIENTS = Contract(
     "patients",
-    (_ID, Column("age", "number", null=True, low=0, high=130, required=False, meaning="years")),
+    (
+        _ID,
+        Column("age", "number", null=True, low=0, high=130, required=False, meaning="years"),
+        Column(
+            HARM_WEIGHT,
+            "number",
+            null=True,
+            low=0,
+            required=False,
+            meaning="the person's own: benefit that one adverse event outweighs; never a feature",
+        ),
+    ),
     key=("patient_id",),
     open=True,
     row="one person; further columns are numbers or text",

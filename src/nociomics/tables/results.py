@@ -236,6 +236,44 @@ FACTOR_SCORES = Contract(
     "factor_scores", (_ID,), key=("patient_id",), open=True, row="one person; one column factor_<n> each"
 )
 
+CHALLENGERS = Contract(
+    "challengers",
+    (
+        Column("challenger", meaning="its name in the settings; strata: the strata themselves"),
+        Column("method", meaning="what it is"),
+        Column("places_new_people", "boolean", meaning="whether a new person can be placed without fitting anew"),
+        Column(
+            "k_from", allowed=("own", "strata"), meaning="own: k is its own choice; strata: as many as there are strata"
+        ),
+        Column("criterion", meaning="how it chooses k"),
+        Column("criterion_value", "number", null=True, meaning="at its own k; of the strata: see strata/summary.json"),
+        Column("can_say_one", "boolean", meaning="whether that criterion can answer that there are no groups"),
+        Column("k", "integer", null=True, low=1, meaning="number of groups asked for"),
+        Column("people", "integer", null=True, low=0, meaning="people whom it placed"),
+        Column("placed_share", "number", null=True, low=0, high=1, meaning="of all people"),
+        Column("smallest", "integer", null=True, low=1, meaning="people of the smallest group"),
+        Column(
+            "stability",
+            "number",
+            null=True,
+            low=-1,
+            high=1,
+            meaning="mean adjusted Rand index of everybody's groups with those found anew in 80 % of the people, "
+            "with the same k",
+        ),
+        Column("subsamples", "integer", null=True, low=0, meaning="subsamples behind it"),
+        Column("ari", "number", null=True, low=-1, high=1, meaning="adjusted Rand index with the strata"),
+        Column("nmi", "number", null=True, low=0, high=1, meaning="normalised mutual information with the strata"),
+        Column(
+            "status",
+            allowed=("ok", "one group", "too few people", "too many people", "not installed"),
+            meaning="ok, or why there are no groups",
+        ),
+    ),
+    key=("challenger", "k_from"),
+    row="one way of grouping and one choice of its number of groups; the strata come first",
+)
+
 DUPLICATES = Contract(
     "duplicates",
     (Column("patient_a"), Column("patient_b"), Column("evidence", allowed=("genotype", "expression"))),
@@ -248,4 +286,124 @@ ARMS = Contract(
     (_ARM, Column("people", "integer", low=0), Column("with_outcome", "integer", low=0)),
     open=True,
     row="one treatment: who got it, who has an outcome, what became of them",
+)
+
+_OF = Column("of", meaning="S1, S2...; with one stratum the factor that stands in for strata: factor_1, ...")
+
+STRATA_ASSOCIATIONS = Contract(
+    "strata_associations",
+    (
+        Column("of", meaning="strata; with one stratum the factor: factor_1, ..."),
+        Column("variable", meaning="what it may go with: site, plate, expression batch, measured blocks, outcome, ..."),
+        Column(
+            "role",
+            allowed=("site", "batch", "missingness", "outcome", "treatment", "trait"),
+            meaning="the first three judge; none of these was used to find strata, save what a batch did to the values",
+        ),
+        Column(
+            "measure",
+            allowed=("cramers_v", "correlation_ratio", "correlation"),
+            meaning="Cramer's V and correlation ratio corrected for bias, both 0 to 1; rank correlation -1 to 1",
+        ),
+        Column("value", "number", null=True, low=-1, high=1, meaning="null when it cannot be computed"),
+        Column("lower", "number", null=True, low=-1, high=1, meaning="95 % interval over people"),
+        Column("upper", "number", null=True, low=-1, high=1, meaning="95 % interval over people"),
+        Column("p", "number", null=True, low=0, high=1, meaning="by permutation of people"),
+        Column("n", "integer", low=0, meaning="people for whom both are known"),
+        Column(
+            "verdict",
+            allowed=(
+                "batch cluster",
+                "site cluster",
+                "missingness cluster",
+                "cannot tell",
+                "one group",
+                "clear",
+                "not judged",
+            ),
+            meaning="a cluster: at least 0.2 and p at most 0.05; cannot tell: 0.2 by chance, or too few people; "
+            "one group: all people are alike in it",
+        ),
+    ),
+    key=("of", "variable"),
+    row="the strata (or one factor) beside one variable",
+)
+
+STRATA_CONCENTRATIONS = Contract(
+    "strata_concentrations",
+    (
+        Column("stratum"),
+        Column("variable", meaning="as in strata_associations"),
+        Column("role", allowed=("site", "batch", "missingness", "outcome", "treatment", "trait")),
+        Column("level", meaning="group of the variable"),
+        Column("people", "integer", low=0, meaning="of the stratum and this group"),
+        Column("share", "number", null=True, low=0, high=1, meaning="of the stratum, who is in this group"),
+        Column("expected_share", "number", null=True, low=0, high=1, meaning="of everybody, who is in this group"),
+        Column("residual", "number", null=True, meaning="adjusted standardised residual; beyond 3 is no chance"),
+        Column("concentrated", "boolean", meaning="residual above 3 and a share of 1.5 times the expected, or more"),
+    ),
+    key=("stratum", "variable", "level"),
+    row="one stratum in one group of a variable; no rows with one stratum",
+)
+
+STRATA_MARKERS = Contract(
+    "strata_markers",
+    (
+        _OF,
+        Column("feature", meaning="column of features"),
+        Column("level", meaning="category of a feature of words; empty text for a number"),
+        Column("modality"),
+        Column("group", meaning="instrument, analyte or gene"),
+        Column("unit", meaning="of mean_in, mean_rest and difference_own"),
+        Column("clustered_on", "boolean", meaning="the strata were made of it: that it differs is no surprise"),
+        Column("scale", allowed=("linear", "log"), meaning="log: means are geometric, difference_own is a ratio"),
+        Column("n_in", "integer", low=0, meaning="people of the stratum with a value"),
+        Column("n_rest", "integer", low=0, meaning="everybody else with a value; 0 for a factor"),
+        Column("mean_in", "number", null=True, meaning="weighted by membership; null for a factor"),
+        Column("mean_rest", "number", null=True, meaning="weighted by 1 - membership; null for a factor"),
+        Column(
+            "difference_own", "number", null=True, meaning="in - rest in the unit, or their ratio; null for a factor"
+        ),
+        Column("difference", "number", null=True, meaning="in SD of everybody; for a factor per SD of the factor"),
+        Column("lower", "number", null=True, meaning="95 % interval of difference"),
+        Column("upper", "number", null=True, meaning="95 % interval of difference"),
+        Column("p", "number", null=True, low=0, high=1),
+        Column("q", "number", null=True, low=0, high=1, meaning="Benjamini-Hochberg over all rows of the table"),
+        Column("mechanism", null=True, meaning="that it is a pre-specified marker of, by knowledge/strata_markers.csv"),
+        Column("names", "boolean", meaning="may name the stratum: raised by more than 0.5 SD, interval without 0"),
+    ),
+    key=("of", "feature", "level"),
+    row="one stratum (or factor) and one feature, or one category of it",
+)
+
+PAIN_MECHANISMS = Contract(
+    "pain_mechanisms",
+    (
+        _ID,
+        Column("mechanism", allowed=("neuropathic", "inflammatory", "nociplastic", "mixed")),
+        Column(
+            "evidence",
+            allowed=("likely", "possible", "unlikely", "not shown", "not measured"),
+            meaning="not shown: measured, and the rule can say nothing from this value",
+        ),
+        Column("rule", meaning="id of knowledge/pain_mechanisms.csv; together for all rules of the mechanism"),
+        Column("value", "number", null=True, meaning="what was measured; null for together"),
+        Column("source", meaning="of the rule, and whether it was checked"),
+    ),
+    key=("patient_id", "mechanism", "rule"),
+    row="one person and rule, and one row (together) per person and mechanism; no other person is used",
+)
+
+MECHANISM_BY_STRATUM = Contract(
+    "mechanism_by_stratum",
+    (
+        Column("stratum", meaning="S1, S2...; not placed for people without a stratum"),
+        Column("mechanism", allowed=("neuropathic", "inflammatory", "nociplastic", "mixed")),
+        Column("evidence", allowed=("likely", "possible", "unlikely", "not shown", "not measured")),
+        Column("people", "integer", low=0),
+        Column("of_stratum", "number", null=True, low=0, high=1, meaning="share of the stratum's people"),
+        Column("of_everybody", "number", null=True, low=0, high=1, meaning="share of all people with this evidence"),
+    ),
+    key=("stratum", "mechanism", "evidence"),
+    row="one stratum, mechanism and evidence, by the rows together of pain_mechanisms",
 )

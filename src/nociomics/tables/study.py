@@ -187,6 +187,14 @@ class Target(Strict):
     treatment: str | None = Field(None, description="column of treatments; left out for a study without treatments")
     groups: str | None = Field(None, description="column of patients kept together in a second estimate, such as site")
     adverse_event: str | None = Field(None, description="0/1 column of outcomes, shown beside benefit")
+    harm_weight: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="benefit (in points or units of the outcome; responses for kind: binary) that one adverse event "
+        "outweighs: a second order of the options by benefit less weighted harm is shown beside the first; left out: "
+        "no such order, but for people whose patients row has their own harm_weight",
+    )
 
 
 class Inclusion(Strict):
