@@ -47,9 +47,7 @@ def judge(name: str) -> dict[str, object]:
         require_sound(read.findings)
         prepared = prepare_read(read, study, data, Path(stores))
     table, of, column = NAMED[name]
-    named = pl.read_csv(data / table).select(
-        pl.col(of).cast(pl.String).alias("patient_id"), column
-    )
+    named = pl.read_csv(data / table).select(pl.col(of).cast(pl.String).alias("patient_id"), column)
     started = time.process_time()
     model = StratumModel(StrataSettings(), BlockSettings(), 1).fit(prepared.features, prepared.catalogue)
     spent = time.process_time() - started

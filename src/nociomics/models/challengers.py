@@ -247,7 +247,7 @@ def _strata_agreements(
     rng = np.random.default_rng([model.seed, 13])
     progress = Progress(_STRATA, "subsamples", len(draws))
     for draw in draws if model.k_ > 1 else []:
-        again = model._again(features, inputs, draw, rng)[draw]
+        again = model.refitted_labels(features, inputs, draw, rng)[draw]
         both = (again >= 0) & (labels[draw] >= 0)
         if both.sum() >= FEWEST_PEOPLE * _SHARE:
             yield float(adjusted_rand_score(labels[draw][both], again[both]))

@@ -224,7 +224,7 @@ class StratumModel:
         progress = Progress("stability of strata", "refits", self.settings.bootstraps)
         for _ in range(self.settings.bootstraps):
             rows = np.sort(rng.permutation(features.height)[: round(_REFIT_SHARE * features.height)])
-            again = self._again(features, inputs, rows, rng)
+            again = self.refitted_labels(features, inputs, rows, rng)
             both = (own >= 0) & (again >= 0)
             overlaps.append([best_overlap(own[both] == place, again[both]) for place in range(self.k_)])
             agreements.append(adjusted_rand_score(own[both], again[both]))
@@ -232,10 +232,25 @@ class StratumModel:
         jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(np.mean(overlaps, axis=0))}
         return {"jaccard": jaccard, "agreement": float(np.mean(agreements))}
 
-    def _again(
+    def refitted_labels(
         self, features: pl.DataFrame, inputs: pl.DataFrame, rows: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """Learn everything from some of the people, and number everybody's stratum; -1 for nothing measured."""
+        """Learn everything anew from some of the people, at the same k, and number everybody's stratum.
+
+        Parameters
+        ----------
+        features, inputs : DataFrame
+            Everybody, and the catalogue of what strata are made of.
+        rows : ndarray of int
+            Whom to learn from.
+        rng : numpy.random.Generator
+            Of the starts.
+
+        Returns
+        -------
+        ndarray of int, shape (n_people,)
+            -1 where nothing was measured.
+        """
         again = StratumModel(self.settings, self.block_settings, self.seed)
         again.blocks_ = FeatureBlocks(self.block_settings).fit(features[rows], inputs)
         encoded = again.blocks_.transform(features)
