@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nociomics.evaluate.strata_interaction import strata_by_treatment
+from nociomics.evaluate.strata_interaction import _compared, strata_by_treatment
 
 N = 400
 
@@ -97,3 +97,12 @@ def test_too_few_people_for_the_terms() -> None:
     target, membership, _ = study("strata", people=60)
     scores = pl.DataFrame({f"factor_{place}": np.random.default_rng(place).normal(size=60) for place in range(6)})
     assert "too few" in strata_by_treatment(target, "continuous", membership, scores, 1)["reason"]
+
+
+def test_a_difference_within_its_interval_names_no_winner() -> None:
+    passed = {name: {"p": 1e-6, "gain": gain} for name, gain in (("strata", 0.065), ("factors", 0.057))}
+    close = {"value": 0.008, "lower": -0.01, "upper": 0.026}
+    clear = {"value": 0.008, "lower": 0.001, "upper": 0.015}
+    assert _compared(passed, close, True)["better"] == "either"
+    assert "equally well" in _compared(passed, close, True)["words"]
+    assert _compared(passed, clear, True)["better"] == "strata"

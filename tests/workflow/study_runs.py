@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL_SETTINGS = """
 folds: {outer_folds: 3, inner_folds: 3, repeats: 1}
 response: {refits: 3, refits_in_folds: 2, trees: 4, background_people: 20}
-strata: {bootstraps: 3, starts: 2}
+strata: {bootstraps: 3, starts: 2, subsamples: 2, challengers: [kmeans, network_fusion]}
 profiles: {people: 3}
 """
 _GENES = 40

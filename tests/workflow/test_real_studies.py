@@ -24,7 +24,7 @@ STUDIES = Path(__file__).resolve().parents[2] / "config" / "studies"
 SHORTER = """
 resampling: {learning_shares: []}
 response: {refits: 4}
-strata: {starts: 2, bootstraps: 5}
+strata: {starts: 2, bootstraps: 5, subsamples: 2, challengers: [kmeans]}
 """
 TWO_REPEATS = "folds: {repeats: 2}\n"
 PRT = "Ashar2022_outcomes_demographics.csv"

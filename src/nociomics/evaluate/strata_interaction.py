@@ -60,10 +60,12 @@ def strata_by_treatment(
     if membership is not None:
         # the probabilities add up to one: the last stratum is told by the others
         sides["strata"] = _numbers(rows, membership.columns)[:, :-1]
-    found: dict[str, Any] = {
+    asked = {
         name: _asked(y, np.column_stack([*base, side]), _products(side, arm[:, 1:]), seed)
         for name, side in sides.items()
     }
+    found = {name: one[0] for name, one in asked.items()}
+    ahead = _ahead(asked["strata"][1], asked["factors"][1], y) if "strata" in asked else None
     result = {
         "outcome": "baseline minus outcome" if rows["baseline"].null_count() == 0 else "outcome",
         "n": len(y),
@@ -71,8 +73,9 @@ def strata_by_treatment(
         "randomised": bool((rows["assignment"] == "randomised").fill_null(False).all()),
         "strata": found.get("strata"),
         "factors": found["factors"],
+        "strata_ahead": ahead,
     }
-    return {**result, **_compared(found, bool(result["randomised"]))}
+    return {**result, **_compared(found, ahead, bool(result["randomised"]))}
 
 
 def _usable(
@@ -110,19 +113,26 @@ def _products(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.asarray((first[:, :, None] * second[:, None, :]).reshape(len(first), -1))
 
 
-def _asked(y: FloatArray, main: FloatArray, products: FloatArray, seed: int) -> dict[str, Any]:
+def _asked(
+    y: FloatArray, main: FloatArray, products: FloatArray, seed: int
+) -> tuple[dict[str, Any], FloatArray | None]:
+    """Test one side's interaction, and return each person's squared error out of fold beside the figures."""
     whole = np.column_stack([main, products])
     small, large = np.linalg.matrix_rank(main), np.linalg.matrix_rank(whole)
     terms, left = int(large - small), int(len(y) - large)
     if terms < 1 or left < 1:
-        return {"terms": terms, "f": None, "p": None, "gain": None}
+        return {"terms": terms, "f": None, "p": None, "gain": None}, None
     errors = [float(np.sum((y - design @ np.linalg.lstsq(design, y)[0]) ** 2)) for design in (main, whole)]
     if errors[1] <= 1e-12 * len(y):
-        return {"terms": terms, "f": None, "p": None, "gain": None}
+        return {"terms": terms, "f": None, "p": None, "gain": None}, None
     ratio = (errors[0] - errors[1]) / terms / (errors[1] / left)
-    gains = [_gain(y, main, whole, folds) for folds in _folds(len(y), seed)]
+    folds = _folds(len(y), seed)
+    before, after = (
+        np.mean([(y - _out_of_fold(y, design, one)) ** 2 for one in folds], axis=0) for design in (main, whole)
+    )
     p = float(f_distribution.sf(max(ratio, 0.0), terms, left))
-    return {"terms": terms, "f": float(ratio), "p": p, "gain": float(np.mean(gains))}
+    gain = float((before.mean() - after.mean()) / y.var())  # share of variance explained beyond the smaller model
+    return {"terms": terms, "f": float(ratio), "p": p, "gain": gain}, after
 
 
 def _folds(n: int, seed: int) -> list[IntArray]:
@@ -130,10 +140,13 @@ def _folds(n: int, seed: int) -> list[IntArray]:
     return [rng.permutation(np.arange(n) % _FOLDS) for _ in range(_REPEATS)]
 
 
-def _gain(y: FloatArray, main: FloatArray, whole: FloatArray, folds: IntArray) -> float:
-    """Share of the variance that the larger model explains out of fold, beyond the smaller."""
-    errors = [np.mean((y - _out_of_fold(y, design, folds)) ** 2) for design in (main, whole)]
-    return float((errors[0] - errors[1]) / y.var())
+def _ahead(strata: FloatArray | None, factors: FloatArray | None, y: FloatArray) -> dict[str, float] | None:
+    """Share of the variance that strata explain out of fold beyond factors, with its 95 % interval over people."""
+    if strata is None or factors is None:
+        return None
+    apart = (factors - strata) / y.var()
+    value, error = float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(len(apart)))
+    return {"value": value, "lower": value - 1.96 * error, "upper": value + 1.96 * error}
 
 
 def _out_of_fold(y: FloatArray, design: FloatArray, folds: IntArray) -> FloatArray:
@@ -146,13 +159,19 @@ def _out_of_fold(y: FloatArray, design: FloatArray, folds: IntArray) -> FloatArr
     return predicted
 
 
-def _compared(found: dict[str, Any], randomised: bool) -> dict[str, str]:
-    """Choose the side that adds more, of those whose interaction passes its test and adds anything out of fold."""
+def _compared(found: dict[str, Any], ahead: dict[str, float] | None, randomised: bool) -> dict[str, str]:
+    """Choose the side that adds more, of those whose interaction passes its test and adds anything out of fold.
+
+    Where both do and the interval of their difference holds 0, neither is called the better.
+    """
     passed = {name: side["gain"] for name, side in found.items() if side["p"] is not None and side["p"] < _LEVEL}
     gains = {name: gain for name, gain in passed.items() if gain > 0}
     best = max(gains, key=gains.__getitem__, default=None)
     better = {"factors": "dimensions", "strata": "strata", None: "neither"}[best]
+    if len(gains) == 2 and ahead is not None and ahead["lower"] <= 0 <= ahead["upper"]:
+        better = "either"
     words = {
+        "either": "Strata and continuous factor scores tell the treatments' difference about equally well.",
         "neither": "Neither strata nor dimensions are shown to tell who does better with which treatment.",
         "dimensions": "Dimensions: continuous factor scores tell the treatments' difference better than strata do.",
         "strata": "Strata tell the treatments' difference better than continuous factor scores do.",

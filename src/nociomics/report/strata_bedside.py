@@ -43,8 +43,15 @@ def interaction_view(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
         ("Drawn by lot", "yes" if asked["randomised"] else "no"),
         ("Outcome", asked["outcome"]),
     ]
-    finding = asked["words"] if asked["better"] in ("dimensions", "strata") else ""
+    if asked.get("strata_ahead") is not None:
+        facts.append(("Strata explain more than dimensions by", _ahead(asked["strata_ahead"])))
+    finding = asked["words"] if asked["better"] in ("dimensions", "strata", "either") else ""
     return {"sentence": asked["words"], "finding": finding, "rows": rows, "facts": facts}
+
+
+def _ahead(ahead: Mapping[str, float]) -> str:
+    value, lower, upper = (_gain(ahead[name]) for name in ("value", "lower", "upper"))
+    return f"{value} ({lower} to {upper})"
 
 
 def _gain(gain: float | None) -> str:
