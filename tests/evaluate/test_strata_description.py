@@ -243,5 +243,6 @@ def test_nobody_could_be_placed() -> None:
     nobody = FoundStrata(rows, found.scores.select("patient_id").clear(), 1)
     result = checked(described(one, nobody))
     assert result.report["people"] == 0
+    assert result.report["words"][0].startswith("Strata were not looked for")
     assert result.associations.is_empty()
     assert "reason" in result.scorecard and "reason" in result.report["interaction"]

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 import shap
 
-from nociomics.explain.shap_values import base_frame, check_additive, explain_people, linear_values, shap_frame
+from nociomics.explain.explanation_tables import base_frame, check_additive, shap_frame
+from nociomics.explain.shap_values import explain_people, linear_values
 from nociomics.export.background import background_people
 from nociomics.models.arm_learners import LinearArms
 from nociomics.models.feature_blocks import Encoded

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nociomics.explain.shap_values import base_frame, check_additive, explain_people, shap_frame
+from nociomics.explain.explanation_tables import base_frame, check_additive, shap_frame
+from nociomics.explain.shap_values import explain_people
 from nociomics.export.background import background_people
 from nociomics.export.bundle import load_bundle, write_bundle
 from nociomics.models.response import fit_response

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nociomics.models.arm_ridge import ArmBlocks, arm_sums, learn_arm_widths, solve_arm_ridge
+from nociomics.models.arm_ridge import ArmBlocks, _posterior, arm_sums, learn_arm_widths, solve_arm_ridge, sums_of
 from nociomics.models.block_ridge import Widths, fit_block_ridge, solve_block_ridge
 
 ARMS = 3
@@ -60,3 +60,26 @@ def test_an_outcome_that_does_not_vary_has_no_width():
     widths = learn_arm_widths(arm_sums(columns, np.ones(150), arm, ARMS), BLOCKS)
     assert not widths.variances.any()
     assert not solve_arm_ridge(arm_sums(columns, np.ones(150), arm, ARMS), BLOCKS, widths).any()
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6, 1e9])
+def test_a_posterior_of_any_width_is_that_of_the_whole_design(size: float) -> None:
+    rng = np.random.default_rng(5)
+    columns, arm = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
+    sums = sums_of(columns, rng.normal(size=60), arm, 2)
+    blocks = ArmBlocks(np.zeros(4, dtype=int), np.ones(4, dtype=int))
+    found = _posterior(sums, blocks, np.array([size, size]), 0.5)
+    design = np.hstack([columns, columns * (arm == 0)[:, None], columns * (arm == 1)[:, None]]) * np.sqrt(size)
+    _, logarithm = np.linalg.slogdet(np.eye(12) + design.T @ design / 0.5)
+    assert found.logarithm == pytest.approx(logarithm, rel=1e-6)
+    assert np.isfinite(found.weights).all() and (found.used > -1e-6).all() and (found.used < 1 + 1e-6).all()
+
+
+def test_strong_effects_are_learned_without_a_crash() -> None:
+    # widths that the search tries here are so large that a difference of two grams would leave nothing but rounding
+    rng = np.random.default_rng(3)
+    columns, arm = rng.normal(size=(1000, 7)), rng.integers(0, ARMS, 1000)
+    outcome = 50 * columns.sum(axis=1) + 50 * (arm == 2) * columns[:, 4] + 1e-3 * rng.normal(size=1000)
+    widths = learn_arm_widths(arm_sums(columns, outcome, arm, ARMS), BLOCKS)
+    found = solve_arm_ridge(arm_sums(columns, outcome, arm, ARMS), BLOCKS, widths)
+    np.testing.assert_allclose(found[2], [50, 50, 50, 50, 100, 50, 50], rtol=1e-2)

@@ -24,9 +24,15 @@ def severities(study: SmallStudy) -> list[str]:
     return [finding.severity for finding in findings(study)]
 
 
-@pytest.mark.parametrize("kind", ["change", "continuous", "binary", "multiclass"])
+@pytest.mark.parametrize("kind", ["change", "binary", "multiclass"])
 def test_nothing_is_said_of_a_sound_study(kind: str) -> None:
     assert findings(small_study(kind)) == []
+
+
+def test_which_end_of_a_continuous_outcome_is_better_is_said_where_treatments_are_compared() -> None:
+    (found,) = findings(small_study("continuous"))
+    assert found.severity == "warning" and "a larger value is taken as better" in found.message
+    assert findings(small_study("continuous", arms=())) == []
 
 
 def test_findings_do_not_depend_on_the_order_of_people() -> None:

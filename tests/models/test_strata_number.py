@@ -1,5 +1,7 @@
 """One stratum until disproved: types are claimed, and neither a skewed scale, nor a skewed driver, nor chance is."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +9,7 @@ from scipy.stats import norm
 from sklearn.metrics import adjusted_rand_score
 
 from nociomics.models.settings import StrataSettings
+from nociomics.models.strata_number import Found
 from nociomics.models.stratification import StratumModel
 from tests.models.small_study import BLOCKS, catalogue_of, numeric_study
 
@@ -192,3 +195,21 @@ def test_constant_columns_and_too_few_people_give_no_strata():
     model, features = fitted(measured(rng.normal(size=(49, 3)), rng))
     assert model.assign(features)["stratum"].null_count() == 49
     assert model.summary(features)["evidence"] == "not enough people or measurements to look for strata"
+
+
+@pytest.mark.parametrize(("continuum", "margin"), [(None, 40.0), (-5.0, 40.0), (35.0, 5.0)])
+def test_the_margin_of_strata_is_taken_over_the_best_account_without_any(continuum, margin):
+    steps = [
+        {"k": 2, "likelihood_ratio": 50.0, "needed": 20.0, "p_value": 0.0, "smallest": 90},
+        {"k": 3, "likelihood_ratio": 80.0, "needed": 40.0, "p_value": 0.0, "smallest": 60},
+    ]
+    assert Found(3, {1: 100.0, 2: 70.0, 3: 60.0}, steps, continuum, None).margin() == margin
+
+
+def test_strata_that_hardly_beat_a_continuum_are_weak_evidence():
+    rng = np.random.default_rng([1, 4])
+    model, features = fitted(measured(drivers_of("two types", 500, rng)[0], rng))
+    assert model.summary(features)["evidence"] == "strong: at least this many"
+    gain = model.found_.margin() + max(model.found_.continuum_gain, 0.0)
+    model.found_ = dataclasses.replace(model.found_, continuum_gain=gain - 5)
+    assert model.summary(features)["evidence"] == "weak: at least this many"

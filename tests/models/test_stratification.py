@@ -133,6 +133,14 @@ def test_everything_learned_survives_json_exactly(two_types):
     assert again.to_dict() == model.to_dict()
 
 
+def test_a_constant_measurement_takes_no_part_and_that_is_said():
+    features, catalogue, _ = people(seed=1, count=100)
+    features = features.with_columns(scale_3=pl.when(pl.col("scale_3").is_not_null()).then(1.0))
+    model = fitted(features, catalogue)
+    assert [entry["column"] for entry in model.left_out_] == ["scale_3"]
+    assert model.left_out_[0]["reason"].startswith("the same in everybody")
+
+
 def test_too_few_people_are_not_looked_at():
     features, catalogue, _ = people(seed=1, count=30)
     model = fitted(features, catalogue)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from nociomics.report.strata_page import StrataPageData, strata_page, symptom_groups
+from nociomics.report.strata_tables import left_out_sentence
 from nociomics.report.strata_words import evidence_words
 from tests.report import strata_demo as demo
 from tests.report.html_page import Page
@@ -46,6 +47,22 @@ def test_a_continuum_is_called_dimensions_and_no_group_is_drawn() -> None:
 def test_a_continuum_that_a_smaller_bic_speaks_against_is_still_one() -> None:
     summary = {"k": 1, "bic": {"1": 100.0, "2": 80.0}, "evidence": "none: dimensions, not types (one continuum)"}
     assert evidence_words(summary).startswith("none; dimensions, not types (one continuum)")
+
+
+def test_what_took_no_part_is_told_with_its_reason() -> None:
+    rare = {"column": "crp_mg_per_l", "reason": "measured in 20% of the people, less than half"}
+    alike = {"column": "il6_pg_per_ml", "reason": "the same in everybody who has it, or measured in nobody"}
+    assert left_out_sentence({"left_out": []}) is None
+    assert left_out_sentence({"left_out": [rare, alike]}) == (
+        "1 measurement took no part, since fewer than half of the people have it: crp. "
+        "1 measurement took no part, since everybody who has it is alike: il6."
+    )
+
+
+def test_weak_evidence_is_said_first() -> None:
+    found = demo.people()
+    page = _page(replace(found, summary={**found.summary, "evidence": "weak: at least this many"}))
+    assert page.first_sentence().startswith(f"The data hint at {found.summary['k']} strata, but the evidence is weak")
 
 
 def test_a_cluster_of_batches_is_named_one_and_its_groups_get_no_name() -> None:

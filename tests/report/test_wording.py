@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nociomics.report.wording import finding, read_measure, unmeasured
+from nociomics.report.wording import finding, outcome_words, read_measure, unmeasured
+from nociomics.tables.study import Target
 from tests.report.demo import CLOSED, OPEN, TARGET, measure, metrics
 
 _OMICS = ["clinical", "biomarkers", "expression"]
@@ -119,3 +120,11 @@ def test_no_target_and_no_metrics_are_said_plainly() -> None:
 def test_a_figure_we_do_not_know_keeps_its_name() -> None:
     found = read_measure({"new_figure": {"value": 2}}, "new_figure")
     assert found is not None and found.label == "New figure" and found.text == "2.00 (no interval)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("continuous", "larger is taken as better"), ("binary", "yes is taken as better")]
+)
+def test_which_end_of_the_outcome_is_better_is_said_where_treatments_are_compared(kind: str, words: str) -> None:
+    assert words in outcome_words(Target(kind=kind, outcome="pain", treatment="arm"))
+    assert "better" not in outcome_words(Target(kind=kind, outcome="pain"))

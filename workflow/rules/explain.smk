@@ -1,7 +1,8 @@
 """Why each prediction is as it is.
 
 READS  export/model, harmonised/features.parquet
-WRITES explanations/shap.parquet -> ShapValues, explanations/base.parquet -> BaseValues
+WRITES explanations/shap.parquet -> ShapValues, explanations/base.parquet -> BaseValues,
+       explanations/importance.parquet -> Importance, explanations/stability.parquet -> ExplanationStability
 """
 
 
@@ -14,6 +15,8 @@ rule explain_predictions:
     output:
         shap=f"{RESULTS}/explanations/shap.parquet",
         base=f"{RESULTS}/explanations/base.parquet",
+        importance=f"{RESULTS}/explanations/importance.parquet",
+        stability=f"{RESULTS}/explanations/stability.parquet",
     log:
         f"{LOGS}/explain_predictions.log",
     benchmark:
@@ -39,5 +42,7 @@ rule explain_predictions:
             --seed {params.seed} \
             --shap {output.shap:q} \
             --base {output.base:q} \
+            --importance {output.importance:q} \
+            --stability {output.stability:q} \
             &>{log:q}
         """

@@ -259,6 +259,8 @@ _PLACES = {
     "mechanism_by_stratum": "strata/mechanism_by_stratum.parquet",
     "shap_values": "explanations/shap.parquet",
     "base_values": "explanations/base.parquet",
+    "importance": "explanations/importance.parquet",
+    "explanation_stability": "explanations/stability.parquet",
     "pgx_calls": "pgx/calls.parquet",
     "pgx_recommendations": "pgx/recommendations.parquet",
     "arms": "evaluation/arms.parquet",

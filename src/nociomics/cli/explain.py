@@ -25,35 +25,47 @@ def predictions(
     seed: Seed,
     shap: Annotated[Path, typer.Option(help="Shapley values to write")],
     base: Annotated[Path, typer.Option(help="base values to write")],
+    importance: Annotated[Path | None, typer.Option(help="drivers of the whole cohort's predictions to write")] = None,
+    stability: Annotated[Path | None, typer.Option(help="agreement between refits to write")] = None,
 ) -> None:
     """Write interventional Shapley values of the bundle's model in outcome points; they must add up.
 
-    While the gate for individual explanations is closed, nobody's values are written: the table has no rows.
+    While the gate for individual explanations is closed, nobody's values are written: the table has no rows. Means
+    over the cohort are written either way; they tell what the model leans on, of at least 10 people.
     """
     import logging
 
     import polars as pl
 
-    from nociomics.explain.shap_values import base_frame, check_additive, explain_people, shap_frame
+    from nociomics.explain.cohort import explain_cohort
     from nociomics.export.bundle import load_bundle
-    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.files import read_table, write_table, written_whole
     from nociomics.tables.harmonised import FEATURES
-    from nociomics.tables.results import BASE_VALUES, PREDICTIONS, SHAP_VALUES
+    from nociomics.tables.results import BASE_VALUES, EXPLANATION_STABILITY, IMPORTANCE, PREDICTIONS, SHAP_VALUES
+    from nociomics.tables.row_groups import RowGroups
 
     loaded = load_bundle(bundle)
     answered = read_table(predictions, PREDICTIONS)
     fine = answered.filter(pl.col("status") == "ok")["patient_id"].unique()
     people = read_table(features, FEATURES).filter(pl.col("patient_id").is_in(fine.to_list()))
     allowed = bool(loaded.gate["individual_explanations"])
-    if not allowed:
-        people = people.head(1)  # base values describe no one, and come with any explanation
-    explanation = explain_people(loaded.model, people, loaded.background, seed)
-    values = shap_frame(explanation, people, loaded.model.arms_)
-    bases = base_frame(explanation, loaded.model.arms_)
-    gap = check_additive(values, bases, answered)
-    write_table(values if allowed else values.clear(), SHAP_VALUES, shap)
-    write_table(bases, BASE_VALUES, base)
+    with written_whole(shap) as draft, RowGroups(draft, SHAP_VALUES) as rows:
+        found = explain_cohort(
+            loaded.model,
+            people,
+            loaded.background,
+            seed,
+            answered,
+            lambda chunk: rows.add(chunk if allowed else chunk.clear()),
+        )
+    write_table(found.bases, BASE_VALUES, base)
+    if importance is not None:
+        write_table(found.importance, IMPORTANCE, importance)
+    if stability is not None:
+        write_table(found.stability, EXPLANATION_STABILITY, stability)
+    log = logging.getLogger(__name__)
+    log.info("%d people checked; largest additivity gap %.1e", found.people, found.gap)
     if allowed:
-        logging.getLogger(__name__).info("explained %d people; largest additivity gap %.1e", people.height, gap)
+        log.info("explained %d people", found.people)
     else:
-        logging.getLogger(__name__).info("0 people explained: the gate for individual explanations is closed")
+        log.info("0 people explained: the gate for individual explanations is closed")

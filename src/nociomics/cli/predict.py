@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nociomics.cli.options import HarmWeight
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def predict(
@@ -52,5 +55,34 @@ def predict(
             "If these were measured, look at the names of tables and columns (nociomics check).",
             err=True,
         )
+    unlike = unlike_everybody(predictions)
+    if unlike:
+        typer.echo(unlike, err=True)
     answered = predictions.filter(predictions["status"] == "ok")["patient_id"].n_unique()
     typer.echo(f"{answered} of {people.height} patients were answered; see {output}.")
+
+
+def unlike_everybody(predictions: pl.DataFrame) -> str | None:
+    """Say that most people are far from everyone that the model learned from, as a wrong unit makes them.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in `PREDICTIONS`.
+
+    Returns
+    -------
+    str or None
+        None where at least half of the people are like those of the study.
+    """
+    from nociomics.export.cautions import ATYPICAL
+
+    people = predictions["patient_id"].n_unique()
+    marked = predictions.filter(predictions["caution"].fill_null("").str.contains(ATYPICAL, literal=True))
+    away = marked["patient_id"].n_unique()
+    if 2 * away <= people:
+        return None
+    return (
+        f"{away} of {people} people are far from everyone that the model was built on (column caution). Look at units, "
+        "transforms and the meaning of columns before you use any of these numbers."
+    )

@@ -131,7 +131,12 @@ def _any(clusters: Sequence[Mapping[str, Any]], name: str) -> bool:
 def _words(report: Mapping[str, Any], associations: pl.DataFrame, card: Mapping[str, Any]) -> list[str]:
     words = [_cluster_words(cluster) for cluster in report["clusters"]]
     if report["of"] == "factors":
-        words.append("One stratum was found: the tables describe the continuous factors instead of strata.")
+        nobody = (
+            "Strata were not looked for: too few people or measurements. Covariates of the table patients, genotypes "
+            "and pharmacogenes take no part in them."
+        )
+        some = "One stratum was found: the tables describe the continuous factors instead of strata."
+        words.append(some if report["people"] else nobody)
     unsure = associations.filter(pl.col("verdict") == "cannot tell")["variable"].unique(maintain_order=True).to_list()
     if unsure:
         words.append(f"It cannot be told whether {report['of']} go with: {', '.join(unsure)}.")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-import xgboost
-from scipy.special import softmax
 
-from nociomics.explain.tree_leaves import LeavesBetween, leaves_of
+from nociomics.explain.probability_values import Orders, probability_values
+from nociomics.explain.tree_leaves import Leaf, LeavesBetween, leaves_of
+from nociomics.explain.tree_tables import TreeTables
 from nociomics.models.arm_learners import ArmFunction, LinearArms
 from nociomics.models.class_model import ClassModel
 from nociomics.models.feature_blocks import Encoded, EncodedColumn
 from nociomics.models.response import ResponseModel
 from nociomics.models.value_model import ValueModel
 
-ADDITIVE_TO = 1e-4
-_PERMUTATIONS = 4
+# fewer refits tell too little about how far apart they lie
+FEWEST_REFITS = 2
+# the spread over refits of a probability's values is told well enough by few of the background and one pair of orders
+_ORDERS, _ORDERS_OF_REFITS, _BACKGROUND_OF_REFITS = 4, 1, 20
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Explanation:
         The model's own value of each column; NaN where not measured.
     outputs : tuple of str or None
         Class names of a multiclass target, else ``(None,)``.
+    spread : ndarray, as ``values``
+        Standard deviation of each value over the model's bootstrap refits; NaN for a model without refits.
     """
 
     values: np.ndarray
@@ -43,21 +48,21 @@ class Explanation:
     columns: tuple[EncodedColumn, ...]
     shown: np.ndarray
     outputs: tuple[str | None, ...]
+    spread: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0)))
 
 
-def explain_people(model: ResponseModel, features: pl.DataFrame, background: np.ndarray, seed: int) -> Explanation:
-    """Explain every person's prediction under every treatment.
+class Explainer:
+    """Explains people's predictions under every treatment, as many at a time as one likes.
 
-    Linear parts and products of scores are exact. Trees go through TreeSHAP with the stored background (at most
-    100 people, so that nothing is sampled from it). Class probabilities, of log-odds by lines and trees together, are
-    averaged over paired orders of the columns, forwards and backwards; they add up exactly for any number of orders.
+    Lines, products of scores and trees are exact, and every row of the background counts. Class probabilities, of
+    log-odds by lines and trees together, are averaged over paired orders of the columns, forwards and backwards; they
+    add up exactly for any number of orders. The values are those of the model that predicts; its bootstrap refits
+    tell how far they would move had other people of the same kind been studied.
 
     Parameters
     ----------
     model : ValueModel or ClassModel
         The exported model.
-    features : DataFrame, one row per person
-        As in `FEATURES`.
     background : ndarray of shape (n_background, n_columns)
         Encoded training people; NaN where not measured.
     seed : int
@@ -68,49 +73,155 @@ def explain_people(model: ResponseModel, features: pl.DataFrame, background: np.
     Lundberg et al. 2020, Nature Machine Intelligence 2:56, doi:10.1038/s42256-019-0138-9 (TreeSHAP);
     Strumbelj & Kononenko 2014, Knowledge and Information Systems 41:647 (orders).
     """
-    encoded = model.encode(features)
-    against = Encoded(background, encoded.columns)
-    if isinstance(model, ValueModel):
-        return _explain_values(model, encoded, against)
-    return _explain_classes(model, encoded, against, seed)
+
+    def __init__(self, model: ResponseModel, background: np.ndarray, seed: int) -> None:
+        self.model, self.seed = model, seed
+        self.against = Encoded(background, model.blocks_.columns_)
+        if isinstance(model, ValueModel):
+            self.columns: tuple[EncodedColumn, ...] = model.inputs_.columns_
+            self.outputs: tuple[str | None, ...] = (None,)
+            self.base = model.expected(self.against).mean(axis=0)[:, None]
+            self.refits = len(model.functions_)
+        else:
+            self.columns = self.against.columns
+            self.outputs = tuple(model.classes_) if model.target.kind == "multiclass" else (None,)
+            self.base = model.probabilities(self.against).mean(axis=0)[:, self._kept]
+            self.refits = len(model.weights_) if model.refits > 1 else 0
+        self._parts: dict[int | None, list[_Part]] = {}
+        self._leaves: dict[tuple[int | None, int], list[Leaf]] = {}
+
+    @property
+    def _kept(self) -> slice:
+        """Classes that are shown: of two, the second alone."""
+        return slice(1, 2) if self.outputs == (None,) else slice(None)
+
+    def encode(self, features: pl.DataFrame) -> Encoded:
+        """Model columns of people."""
+        return self.model.encode(features)
+
+    def whole(self, people: Encoded) -> Explanation:
+        """Explain the model that predicts, without the spread between its refits."""
+        values, shown = self._values(people, None), people.values
+        if isinstance(self.model, ValueModel):
+            width = people.values.shape[1]
+            shown = np.hstack([shown, self.model.inputs_.transform(people)[:, width:]])
+        return Explanation(values, self.base, self.columns, shown, self.outputs)
+
+    def of_refits(self, people: Encoded) -> Iterator[np.ndarray]:
+        """Explain each bootstrap refit in turn: values of shape (n_people, n_arms, n_outputs, n_columns)."""
+        for refit in range(self.refits):
+            yield self._values(people, refit)
+
+    def _values(self, people: Encoded, refit: int | None) -> np.ndarray:
+        if isinstance(self.model, ValueModel):
+            return self._of_values(self.model, people, refit)
+        return self._of_classes(self.model, people, refit)
+
+    def _of_values(self, model: ValueModel, people: Encoded, refit: int | None) -> np.ndarray:
+        columns, others = model.inputs_.transform(people), model.inputs_.transform(self.against)
+        values = np.zeros((len(columns), len(model.arms_), 1, len(self.columns)))
+        for place, part in enumerate(self._learners(model, refit)):
+            own = part.values(people.values, columns, others)
+            level = own.mean(axis=1, keepdims=True)
+            values[:, :, 0, :] += model.level_shares_[place] * level + model.effect_shares_[place] * (own - level)
+        baseline = model.baseline_column()
+        if baseline is not None:
+            line = model.baseline_part(people.values) - model.baseline_part(self.against.values).mean()
+            values[:, :, 0, baseline] += line[:, None]
+        return values
+
+    def _learners(self, model: ValueModel, refit: int | None) -> list[_Part]:
+        """Learners of the model or of a refit, their trees made ready once."""
+        if refit not in self._parts:
+            functions = model.whole_ if refit is None else model.functions_[refit]
+            self._parts[refit] = [_Part(one, self.against.values) for one in functions]
+        return self._parts[refit]
+
+    def _of_classes(self, model: ClassModel, people: Encoded, refit: int | None) -> np.ndarray:
+        against, count = self.against, _ORDERS
+        if refit is not None:
+            rows = np.linspace(0, len(against.values) - 1, min(_BACKGROUND_OF_REFITS, len(against.values))).astype(int)
+            against, count = Encoded(against.values[rows], against.columns), _ORDERS_OF_REFITS
+        weights = model.weights_.mean(axis=0) if refit is None else model.weights_[refit]
+        trees = model.trees_[0 if refit is None else refit + 1] if model.trees_ else None
+        own, others = model.linear_inputs(people), model.linear_inputs(against)
+        values = np.zeros((len(own), len(model.arms_), len(self.outputs), own.shape[1]))
+        orders = Orders(own.shape[1], count, self.seed)
+        for arm in range(len(model.arms_)):
+            between = None
+            if trees is not None:
+                if (refit, arm) not in self._leaves:
+                    self._leaves[refit, arm] = leaves_of(trees.of_arm(arm), len(model.classes_))
+                read = (model.tree_inputs(people), model.tree_inputs(against))
+                between = LeavesBetween(self._leaves[refit, arm], *read, model.tree_share_)
+            moved = probability_values(own, others, weights[arm], model.intercepts_[arm], orders, between)
+            values[:, arm] = moved[:, self._kept]
+        return values
 
 
-def _explain_values(model: ValueModel, encoded: Encoded, against: Encoded) -> Explanation:
-    columns = model.inputs_.columns_
-    people = model.inputs_.transform(encoded)
-    others = model.inputs_.transform(against)
-    width = encoded.values.shape[1]
-    values = np.zeros((len(people), len(model.arms_), 1, len(columns)))
-    for place, function in enumerate(model.whole_):
-        own = _function_values(function, encoded.values, against.values, people, others)
-        level = own.mean(axis=1, keepdims=True)
-        values[:, :, 0, :] += model.level_shares_[place] * level + model.effect_shares_[place] * (own - level)
-    baseline = model.baseline_column()
-    if baseline is not None:
-        values[:, :, 0, baseline] += _baseline_values(model, encoded.values, against.values)[:, None]
-    base = model.expected(against).mean(axis=0)[:, None]
-    shown = np.hstack([encoded.values, people[:, width:]])
-    return Explanation(values, base, columns, shown, (None,))
+class _Part:
+    """One learner, ready to be explained under each arm."""
+
+    def __init__(self, function: ArmFunction, background: np.ndarray) -> None:
+        self.function = function
+        self.tables: list[TreeTables] = []
+        if not isinstance(function, LinearArms) and background.shape[1]:
+            self.tables = [TreeTables(one, background) for one in function.grown]
+
+    def values(self, encoded: np.ndarray, columns: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Values of shape (n_people, n_arms, n_columns).
+
+        Trees read encoded values, of which the first columns are made; linear functions read the linear inputs.
+        """
+        if isinstance(self.function, LinearArms):
+            return linear_values(self.function, columns, others)
+        found = np.zeros((len(columns), len(self.function.grown), columns.shape[1]))
+        for arm, tables in enumerate(self.tables):
+            found[:, arm, : encoded.shape[1]] = tables.values(encoded)
+        return found
 
 
-def _baseline_values(model: ValueModel, people: np.ndarray, background: np.ndarray) -> np.ndarray:
-    return np.asarray(model.baseline_part(people) - model.baseline_part(background).mean())
+def explain_people(model: ResponseModel, features: pl.DataFrame, background: np.ndarray, seed: int) -> Explanation:
+    """Explain every person's prediction under every treatment, with the spread between refits; see `Explainer`.
 
-
-def _function_values(
-    function: ArmFunction, values: np.ndarray, background: np.ndarray, people: np.ndarray, others: np.ndarray
-) -> np.ndarray:
-    """Explain one learner under each arm: shape (n_people, n_arms, n_columns).
-
-    Trees read encoded values, of which the first columns are made; linear functions read the linear inputs.
+    Parameters
+    ----------
+    features : DataFrame, one row per person
+        As in `FEATURES`.
     """
-    if isinstance(function, LinearArms):
-        return linear_values(function, people, others)
-    width = values.shape[1]
-    found = np.zeros((len(people), len(function.trees), people.shape[1]))
-    for arm, trees in enumerate(function.trees if width else []):
-        found[:, arm, :width] = _tree_values(trees, values, background)
-    return found
+    explainer = Explainer(model, background, seed)
+    people = explainer.encode(features)
+    found = explainer.whole(people)
+    spread = Deviations(found.values.shape)
+    for values in explainer.of_refits(people):
+        spread.add(values)
+    return Explanation(found.values, found.base, found.columns, found.shown, found.outputs, spread.standard())
+
+
+class Deviations:
+    """Standard deviation of arrays that come one after the other, and are not kept.
+
+    References
+    ----------
+    Welford 1962, Technometrics 4:419.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(shape), np.zeros(shape)
+
+    def add(self, values: np.ndarray) -> None:
+        """Take one more in."""
+        self.count += 1
+        moved = values - self.mean
+        self.mean += moved / self.count
+        moved *= values - self.mean
+        self.squares += moved
+
+    def standard(self) -> np.ndarray:
+        """Return the standard deviation; NaN of fewer than two."""
+        if self.count < FEWEST_REFITS:
+            return np.full(self.mean.shape, np.nan)
+        return np.sqrt(self.squares / (self.count - 1))
 
 
 def linear_values(function: LinearArms, people: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -134,151 +245,3 @@ def linear_values(function: LinearArms, people: np.ndarray, others: np.ndarray) 
         at_others = (others * times(others)).mean(axis=0)
         values[:, arm] += people * (at_people + at_mean) - mean * at_people - at_others
     return np.asarray(values)
-
-
-def _tree_values(trees: xgboost.Booster, people: np.ndarray, background: np.ndarray) -> np.ndarray:
-    import shap
-
-    explainer = shap.TreeExplainer(trees, background.astype(np.float32), feature_perturbation="interventional")
-    return np.asarray(explainer.shap_values(people.astype(np.float32)), dtype=float)
-
-
-def _explain_classes(model: ClassModel, encoded: Encoded, against: Encoded, seed: int) -> Explanation:
-    people, others = model.linear_inputs(encoded), model.linear_inputs(against)
-    weights = model.weights_.mean(axis=0)
-    multiclass = model.target.kind == "multiclass"
-    outputs: tuple[str | None, ...] = tuple(model.classes_) if multiclass else (None,)
-    kept = slice(None) if multiclass else slice(1, 2)
-    values = np.zeros((len(people), len(model.arms_), len(outputs), people.shape[1]))
-    for arm in range(len(model.arms_)):
-        trees = _leaves_between(model, arm, encoded, against) if model.trees_ else None
-        moved = _ordered_differences(people, others, weights[arm], model.intercepts_[arm], seed, trees)
-        values[:, arm] = moved[:, kept]
-    base = model.probabilities(against).mean(axis=0)[:, kept]
-    return Explanation(values, base, encoded.columns, encoded.values, outputs)
-
-
-def _leaves_between(model: ClassModel, arm: int, encoded: Encoded, against: Encoded) -> LeavesBetween:
-    leaves = leaves_of(model.trees_[0].of_arm(arm), len(model.classes_))
-    return LeavesBetween(leaves, model.tree_inputs(encoded), model.tree_inputs(against), model.tree_share_)
-
-
-def _ordered_differences(
-    people: np.ndarray,
-    others: np.ndarray,
-    weights: np.ndarray,
-    intercepts: np.ndarray,
-    seed: int,
-    trees: LeavesBetween | None = None,
-) -> np.ndarray:
-    """Mean change of each class's probability when a column switches from a background person's to the person's.
-
-    Returns
-    -------
-    ndarray of shape (n_people, n_classes, n_columns)
-    """
-    rng = np.random.default_rng(seed)
-    total = np.zeros((len(people), weights.shape[1], people.shape[1]))
-    start = others @ weights + intercepts + (trees.of_others() if trees is not None else 0.0)
-    for _ in range(_PERMUTATIONS):
-        order = rng.permutation(people.shape[1])
-        for way in (order, order[::-1]):
-            logits = np.repeat(start[None], len(people), axis=0)
-            before = softmax(logits, axis=2).mean(axis=1)
-            place = np.argsort(way)
-            for column in way:
-                difference = people[:, column, None] - others[None, :, column]
-                logits += difference[:, :, None] * weights[column]
-                if trees is not None:
-                    logits += trees.switched(column, place)
-                after = softmax(logits, axis=2).mean(axis=1)
-                total[:, :, column] += after - before
-                before = after
-    return total / (2 * _PERMUTATIONS)
-
-
-def shap_frame(explanation: Explanation, features: pl.DataFrame, arms: list[str | None]) -> pl.DataFrame:
-    """Lay Shapley values out as in `tables.results.SHAP_VALUES`.
-
-    ``feature_value`` is the person's own value in the feature's unit where the column is a feature, and
-    the model's column otherwise (a component, a category's 0/1, a missing-block mark).
-    """
-    people, n_arms, outputs, width = explanation.values.shape
-    names = [column.name for column in explanation.columns]
-    shown = (
-        np.column_stack([_own_value(features, name, explanation.shown[:, place]) for place, name in enumerate(names)])
-        if width
-        else np.empty((people, 0))
-    )
-    axes = np.indices((people, n_arms, outputs, width)).reshape(4, -1)
-    frame = pl.DataFrame(
-        {
-            "patient_id": features["patient_id"].gather(axes[0]),
-            "treatment": pl.Series(arms, dtype=pl.String).gather(axes[1]),
-            "feature": pl.Series(names, dtype=pl.String).gather(axes[3]),
-            "modality": pl.Series([c.modality for c in explanation.columns], dtype=pl.String).gather(axes[3]),
-            "group": pl.Series([c.group for c in explanation.columns], dtype=pl.String).gather(axes[3]),
-            "feature_value": pl.Series(shown[axes[0], axes[3]], dtype=pl.Float64).fill_nan(None),
-            "shap_value": explanation.values.reshape(-1),
-        }
-    )
-    if explanation.outputs == (None,):
-        return frame
-    return frame.with_columns(pl.Series("class", explanation.outputs, dtype=pl.String).gather(axes[2]))
-
-
-def _own_value(features: pl.DataFrame, name: str, encoded: np.ndarray) -> np.ndarray:
-    if name in features.columns and features[name].dtype.is_numeric():
-        return features[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return encoded
-
-
-def base_frame(explanation: Explanation, arms: list[str | None]) -> pl.DataFrame:
-    """Lay base values out as in `tables.results.BASE_VALUES`."""
-    rows = [
-        {"treatment": arm, "base_value": float(explanation.base[a, o]), "class": name}
-        for a, arm in enumerate(arms)
-        for o, name in enumerate(explanation.outputs)
-    ]
-    schema = {"treatment": pl.String, "base_value": pl.Float64, "class": pl.String}
-    frame = pl.DataFrame(rows, schema=schema)
-    return frame.drop("class") if explanation.outputs == (None,) else frame
-
-
-def check_additive(values: pl.DataFrame, bases: pl.DataFrame, predictions: pl.DataFrame) -> float:
-    """Return the largest |base + sum of Shapley values - prediction|, or raise when it is over 1e-4.
-
-    Parameters
-    ----------
-    values, bases, predictions : DataFrame
-        As in `SHAP_VALUES`, `BASE_VALUES` and `PREDICTIONS`; people without a prediction are not looked at.
-
-    Raises
-    ------
-    ArithmeticError
-        A fault of the program, never of the data: nothing may be shown then.
-    """
-    keys = [name for name in ("treatment", "class") if name in bases.columns]
-    sums = values.group_by("patient_id", *keys).agg(pl.col("shap_value").sum())
-    sums = sums.join(bases, on=keys, how="left", nulls_equal=True)
-    if "class" in keys:
-        shown = (
-            predictions.filter(pl.col("status") == "ok")
-            .unpivot(
-                [f"p_{name}" for name in bases["class"].unique()],
-                index=["patient_id", "treatment"],
-                variable_name="class",
-                value_name="shown",
-            )
-            .with_columns(pl.col("class").str.strip_prefix("p_"))
-        )
-    else:
-        shown = predictions.filter(pl.col("status") == "ok").select("patient_id", "treatment", shown="expected")
-    both = sums.join(shown, on=["patient_id", *keys], how="inner", nulls_equal=True)
-    gaps = (both["base_value"] + both["shap_value"] - both["shown"]).abs().fill_null(float("nan")).to_numpy()
-    largest = float(np.max(gaps, initial=0.0))  # NaN when any of them is
-    if not largest <= ADDITIVE_TO:
-        raise ArithmeticError(
-            f"Shapley values miss the predictions by up to {largest:.2e}, more than {ADDITIVE_TO:.0e}."
-        )
-    return largest

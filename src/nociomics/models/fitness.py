@@ -28,8 +28,8 @@ def fitness_findings(
 
     Fatal: fewer than 30 people with everything that the target needs, an outcome that does not vary, a class of one
     person, no treatment with 10 people. Warnings: treatments of fewer than 10 people (`without_small_arms` leaves them
-    out), treatments of one group alone, features that are the outcome under another name, rare classes, a response
-    that everybody or nobody has, groups that cannot be held out.
+    out), a continuous outcome that treatments are compared by, treatments of one group alone, features that are the
+    outcome under another name, rare classes, a response that everybody or nobody has, groups that cannot be held out.
 
     Parameters
     ----------
@@ -50,6 +50,7 @@ def fitness_findings(
         *_arm_findings(rows, known, target),
         *_people_findings(kept, target),
         *_outcome_findings(kept, target),
+        *_direction_findings(kept, target),
         *_class_findings(kept, target),
         *_group_findings(kept, target),
         *_lonely_arm_findings(kept, people, target),
@@ -201,6 +202,17 @@ def _outcome_findings(kept: pl.DataFrame, target: Target) -> list[Finding]:
         )
         return [Finding("outcomes", target.outcome, "warning", count, message)]
     return []
+
+
+def _direction_findings(kept: pl.DataFrame, target: Target) -> list[Finding]:
+    """Nothing in the values of an outcome says which end is the good one, and treatments are ordered by it."""
+    if target.kind != "continuous" or target.treatment is None or not kept.height:
+        return []
+    message = (
+        f'target.outcome "{target.outcome}": treatments are compared by it, and a larger value is taken as better. '
+        "Where a smaller one is better (pain), give the baseline and kind: change, or values with the other sign."
+    )
+    return [Finding("outcomes", target.outcome, "warning", kept.height, message)]
 
 
 def _is_constant(values: pl.Series) -> bool:

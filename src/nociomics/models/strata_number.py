@@ -49,6 +49,11 @@ class Found:
     continuum_gain: float | None
     reason: str | None
 
+    def margin(self) -> float:
+        """Gain of the claimed strata over the best account without any: one stratum, or one continuum of any shape."""
+        claimed = next(step for step in self.steps if step["k"] == self.k)
+        return float(claimed["likelihood_ratio"] - claimed["needed"] - max(self.continuum_gain or 0.0, 0.0))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**asdict(self), "bic": {str(k): value for k, value in self.bic.items()}}

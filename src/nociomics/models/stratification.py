@@ -76,6 +76,7 @@ class StratumModel:
         self.blocks_ = FeatureBlocks(self.block_settings)
         encoded = self.blocks_.fit_transform(features, inputs)
         self._learn(encoded)
+        self.left_out_ += self._constant(inputs["feature"].to_list())
         standard = self._standard(encoded)
         self._choose(standard)
         self.stability_ = self._stability(features, inputs, standard)
@@ -108,6 +109,11 @@ class StratumModel:
             for column, share in zip(encoded.columns, missing, strict=True)
             if share > _MOST_MISSING
         ]
+
+    def _constant(self, inputs: list[str]) -> list[dict[str, str]]:
+        used = set(self.blocks_.input_features())
+        reason = "the same in everybody who has it, or measured in nobody"
+        return [{"column": name, "reason": reason} for name in sorted(inputs) if name not in used]
 
     def _names(self) -> list[tuple[str, str]]:
         return [(self.blocks_.columns_[place].name, self.blocks_.columns_[place].modality) for place in self.kept_]
@@ -202,7 +208,7 @@ class StratumModel:
         if not others:
             return "not enough people or measurements to look for strata"
         if self.k_ > 1:
-            gain = self.bic_[1] - min(others)
+            gain = min(self.bic_[1] - min(others), self.found_.margin())
             return "strong: at least this many" if gain > _STRONG else "weak: at least this many"
         reasons = {
             "continuum": "one continuum of uneven shape describes people at least as well as strata do",

@@ -61,12 +61,16 @@ def continuum_sentence(summary: Mapping[str, Any] | None) -> str | None:
 
 
 def left_out_sentence(summary: Mapping[str, Any] | None) -> str | None:
-    """Say which measurements took no part; None when all did."""
-    names = [plain_column(entry["column"]) for entry in (summary or {}).get("left_out") or []]
-    if not names:
-        return None
-    shown = listed(names) if len(names) <= _MOST_NAMED else f"{', '.join(names[:_MOST_NAMED])} and others"
-    return f"{plural(len(names), 'measurement')} took no part, since fewer than half of the people have it: {shown}."
+    """Say which measurements took no part, and why; None when all did."""
+    entries = (summary or {}).get("left_out") or []
+    told = []
+    for reason, rare in (("fewer than half of the people have it", True), ("everybody who has it is alike", False)):
+        names = [plain_column(one["column"]) for one in entries if one["reason"].startswith("measured in") is rare]
+        if names:
+            few = len(names) <= _MOST_NAMED
+            shown = listed(names) if few else f"{', '.join(names[:_MOST_NAMED])} and others"
+            told.append(f"{plural(len(names), 'measurement')} took no part, since {reason}: {shown}.")
+    return " ".join(told) or None
 
 
 def p_words(p: float | None, null: str = "not measured") -> str:

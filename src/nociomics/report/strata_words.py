@@ -66,6 +66,11 @@ def strata_sentence(summary: Mapping[str, Any] | None, associations: pl.DataFram
     cluster = cluster_sentence(summary, associations)
     if cluster is not None:
         return cluster
+    if str(summary.get("evidence") or "").startswith("weak"):
+        return (
+            f"The data hint at {int(k)} strata, but the evidence is weak: differences by degree alone, without any "
+            "strata, describe people nearly as well."
+        )
     return f"The data support at least {int(k)} strata; more may exist that this many people cannot show."
 
 
@@ -90,10 +95,12 @@ def strata_fact(summary: Mapping[str, Any], associations: pl.DataFrame | None) -
 
     Examples
     --------
-    >>> strata_fact({"k": 1}, None), strata_fact({"k": 3}, None)
-    ('dimensions, not types', 'at least 3')
+    >>> strata_fact({"k": 1}, None), strata_fact({"k": 3}, None), strata_fact({"k": 1, "bic_gain": None}, None)
+    ('dimensions, not types', 'at least 3', 'not looked for')
     """
     k = int(summary["k"])
+    if summary.get("bic_gain", 0.0) is None:
+        return "not looked for"
     if k > 1 and cluster_sentence(summary, associations) is not None:
         return "none: the groups are no strata"
     return "dimensions, not types" if k == 1 else f"at least {k}"

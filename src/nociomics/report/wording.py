@@ -383,10 +383,11 @@ def outcome_words(target: Target | None) -> str:
     """Say what is predicted."""
     if target is None:
         return "nothing was to be predicted"
+    compared = target.treatment or ""
     kinds = {
         "change": f"fall in {target.baseline or 'the outcome'} to {target.outcome} (positive is better)",
-        "continuous": f"{target.outcome}, on its own scale",
-        "binary": f"{target.outcome}, yes or no",
+        "continuous": f"{target.outcome}, on its own scale{compared and ' (larger is taken as better)'}",
+        "binary": f"{target.outcome}, yes or no{compared and ' (yes is taken as better)'}",
         "multiclass": f"class of {target.outcome}",
     }
     return kinds[target.kind]

@@ -109,6 +109,14 @@ SHAP_VALUES = Contract(
         Column("group"),
         Column("feature_value", "number", null=True),
         Column("shap_value", "number", meaning="in outcome points; probability for a class"),
+        Column(
+            "shap_sd",
+            "number",
+            null=True,
+            low=0,
+            required=False,
+            meaning="spread of the value between the model's bootstrap refits; empty for a model without refits",
+        ),
         Column("class", null=True, required=False),
     ),
     row="one person, treatment (and class) and feature",
@@ -117,6 +125,38 @@ SHAP_VALUES = Contract(
 BASE_VALUES = Contract(
     "base_values",
     (_ARM, Column("base_value", "number"), Column("class", null=True, required=False)),
+    row="one treatment (and class)",
+)
+
+IMPORTANCE = Contract(
+    "importance",
+    (
+        Column("level", allowed=("feature", "group", "modality"), meaning="values of a group are summed, then sized"),
+        Column("name", meaning="the feature, group or modality"),
+        Column("modality", meaning="of the feature or group"),
+        _ARM,
+        Column("class", null=True, required=False, meaning="whose probability is explained"),
+        Column("mean_abs_shap", "number", low=0, meaning="mean size over people; outcome points, or probability"),
+        Column("lower", "number", null=True, low=0, meaning="95 %, over refits and people; empty without refits"),
+        Column("upper", "number", null=True, low=0, meaning="end of the interval"),
+        Column("mean_shap", "number", meaning="mean with its sign"),
+        Column("people", "integer", low=0, meaning="explained"),
+        Column("refits", "integer", low=0, meaning="of the model; their spread is in the interval"),
+    ),
+    key=("level", "name", "treatment", "class"),
+    row="one feature, group or modality and treatment (and class); none of fewer than 10 people",
+)
+
+EXPLANATION_STABILITY = Contract(
+    "explanation_stability",
+    (
+        _ARM,
+        Column("class", null=True, required=False, meaning="whose probability is explained"),
+        Column("people", "integer", low=0, meaning="whose values were ranked"),
+        Column("refits", "integer", low=0, meaning="of the model; their spread is in the interval"),
+        Column("rank_correlation", "number", null=True, meaning="mean over people, between two refits"),
+        Column("rank_correlation_halves", "number", null=True, meaning="between the means of two halves of the refits"),
+    ),
     row="one treatment (and class)",
 )
 
