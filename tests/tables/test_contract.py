@@ -48,7 +48,7 @@ def frames(draw: st.DrawFn, contract: Contract, least: int = 0) -> pl.DataFrame:
     """Frames that keep a contract; a column that may be absent sometimes is."""
     height = draw(st.integers(least, 6))
     columns = [column for column in contract.columns if column.required or draw(st.booleans())]
-    texts = [name for name in contract.key if TYPES[_column(contract, name).kind] == pl.String]
+    texts = [name for name in contract.key if _is_free_text(_column(contract, name))]
     free = next(iter([*texts, *contract.key]), None)
     data = {}
     for column in columns:
@@ -60,6 +60,10 @@ def frames(draw: st.DrawFn, contract: Contract, least: int = 0) -> pl.DataFrame:
     if contract.open and draw(st.booleans()):
         data["further"] = pl.Series("further", range(height), pl.Float64)
     return pl.DataFrame(data)
+
+
+def _is_free_text(column: Column) -> bool:
+    return TYPES[column.kind] == pl.String and column.allowed is None
 
 
 def _column(contract: Contract, name: str) -> Column:

@@ -86,8 +86,11 @@ class Contract:
         extra = [name for name in frame.columns if name not in known]
         if extra and not self.open:
             found.append(f"{len(extra)} columns are not part of the contract (first: {extra[0]!r})")
-        if self.key and all(name in frame.columns for name in self.key):
-            repeated = _repeated(frame.select(self.key))
+        # a part of the key that this table need not have tells nothing apart where it is absent
+        optional = {column.name for column in self.columns if not column.required}
+        present = [name for name in self.key if name in frame.columns]
+        if present and set(self.key) - set(present) <= optional:
+            repeated = _repeated(frame.select(present))
             if repeated:
                 found.append(f"{repeated} rows repeat the key ({', '.join(self.key)})")
         return found
