@@ -25,11 +25,12 @@ COMBAT_COLUMNS = 2
 
 @dataclass(frozen=True)
 class EncodedColumn:
-    """One model column and what it is shown with."""
+    """One model column, what it is shown with, and whether it is a component of a compressed modality."""
 
     name: str
     modality: str
     group: str
+    component: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ class FeatureBlocks:
             else:
                 columns += [
                     EncodedColumn(
-                        f"{part.modality}_component_{i + 1:02d}", part.modality, f"{part.modality} components"
+                        f"{part.modality}_component_{i + 1:02d}", part.modality, f"{part.modality} components", True
                     )
                     for i in range(len(part.component_scale))
                 ]

@@ -66,9 +66,7 @@ class Found:
         )
 
 
-def look_for_mixture(
-    known: Information, settings: StrataSettings, rng: np.random.Generator, only: int | None = None
-) -> tuple[Found, Mixture]:
+def look_for_mixture(known: Information, settings: StrataSettings, rng: np.random.Generator) -> tuple[Found, Mixture]:
     """Fit mixtures of 1, 2, ... strata and choose.
 
     Every stratum has to pay what one too many gains by chance in 1 % of cohorts without types (`chance_gain`); one
@@ -82,12 +80,8 @@ def look_for_mixture(
         Largest k, starts, level, and the fewest people of a stratum.
     rng : numpy.random.Generator
         Of the starts.
-    only : int or None
-        Fit this k alone, for a refit whose k is given.
     """
     people, width = known.pull.shape
-    if only is not None:
-        return _given(only), fit_mixture(known, only, _STARTS_OF_REFIT, rng)[0].ordered()
     fitted = {1: fit_mixture(known, 1, 1, rng)}
     needed = chance_gain(width, settings.level)
     steps: list[dict[str, Any]] = []
@@ -105,7 +99,7 @@ def look_for_mixture(
 
 
 def look_for_classes(
-    answers: np.ndarray, settings: StrataSettings, rng: np.random.Generator, only: int | None = None
+    answers: np.ndarray, settings: StrataSettings, rng: np.random.Generator
 ) -> tuple[Found, LatentClasses]:
     """Fit 1, 2, ... latent classes and 1 to 3 latent traits, and choose by the Bayesian information criterion.
 
@@ -113,12 +107,10 @@ def look_for_classes(
     ----------
     answers : ndarray of shape (n_people, n_columns)
         1, 0 or NaN.
-    settings, rng, only
+    settings, rng
         As for `look_for_mixture`.
     """
     people, columns = answers.shape
-    if only is not None:
-        return _given(only), fit_classes(answers, only, _STARTS_OF_REFIT, rng)[0].ordered()
     fitted = {1: fit_classes(answers, 1, 1, rng)}
     bic, steps = {1: _criterion(fitted[1][1], class_parameters(columns, 1), people)}, []
     for k in range(2, _most_strata(people, settings) + 1):
@@ -133,6 +125,13 @@ def look_for_classes(
     continuum = bic[1] - min(rivals) if steps else None
     k, reason = _decided(steps, continuum, settings.smallest)
     return Found(k, bic if steps else {}, steps, continuum, reason), fitted[k][0].ordered()
+
+
+def fit_again(known: Information | np.ndarray, k: int, rng: np.random.Generator) -> Mixture | LatentClasses:
+    """Fit a given number of strata to some of the people, with fewer starts than where the number is looked for."""
+    if isinstance(known, Information):
+        return fit_mixture(known, k, _STARTS_OF_REFIT, rng)[0].ordered()
+    return fit_classes(known, k, _STARTS_OF_REFIT, rng)[0].ordered()
 
 
 def _most_strata(people: int, settings: StrataSettings) -> int:
@@ -166,10 +165,6 @@ def _decided(steps: list[dict[str, Any]], continuum: float | None, smallest: int
     if continuum is not None and continuum >= left[best]:
         return 1, "continuum"
     return best, None
-
-
-def _given(k: int) -> Found:
-    return Found(k, {}, [], None, None)
 
 
 def _criterion(log_likelihood: float, parameters: int, people: int) -> float:

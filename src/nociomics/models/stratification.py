@@ -16,7 +16,7 @@ from nociomics.models.normal_scores import NormalScores, fit_normal_scores
 from nociomics.models.people_order import content_order
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, StrataSettings
-from nociomics.models.strata_number import Found, look_for_classes, look_for_mixture
+from nociomics.models.strata_number import Found, fit_again, look_for_classes, look_for_mixture
 from nociomics.tables.progress import Progress
 
 FEWEST_PEOPLE = 50
@@ -87,7 +87,8 @@ class StratumModel:
         self._keep_columns(encoded)
         values = encoded.values[:, self.kept_]
         self.centre_, self.scale_ = centre_scale(values)
-        component = np.array([name.startswith(f"{of}_component_") for name, of in self._names()], dtype=bool)
+        kept = [encoded.columns[place] for place in self.kept_]
+        component = np.array([column.component for column in kept], dtype=bool)
         self.yes_no_ = len(self.kept_) >= _FEWEST_ANSWERS and all(_two_values(column) for column in values.T)
         standard = (values - self.centre_) / self.scale_
         self.scores_ = fit_normal_scores(standard, ~component)
@@ -96,7 +97,7 @@ class StratumModel:
         most = self.settings.factors
         if len(scored) < FEWEST_PEOPLE:
             self.factors_ = fit_factors(scored[:0], 0)
-        elif component.all() and len({modality for _, modality in self._names()}) == 1:
+        elif component.all() and len({column.modality for column in kept}) == 1:
             self.factors_ = component_factors(scored, most if factors is None else factors)
         else:
             self.factors_ = choose_factors(scored, most) if factors is None else fit_factors(scored, factors)
@@ -114,9 +115,6 @@ class StratumModel:
         used = set(self.blocks_.input_features())
         reason = "the same in everybody who has it, or measured in nobody"
         return [{"column": name, "reason": reason} for name in sorted(inputs) if name not in used]
-
-    def _names(self) -> list[tuple[str, str]]:
-        return [(self.blocks_.columns_[place].name, self.blocks_.columns_[place].modality) for place in self.kept_]
 
     def _standard(self, encoded: Encoded) -> np.ndarray:
         return self.scores_.transform((encoded.values[:, self.kept_] - self.centre_) / self.scale_)
@@ -266,7 +264,7 @@ class StratumModel:
         part = standard[rows]
         if again.factors_.loadings.shape[1] == 0:
             return np.full(len(standard), -1)
-        mixture = _look(again._known(part[_anything(part)]), self.settings, rng, only=self.k_)[1]
+        mixture = fit_again(again._known(part[_anything(part)]), self.k_, rng)
         return np.where(_anything(standard), _membership(mixture, again._known(standard)).argmax(axis=1), -1)
 
     def _sizes(self, features: pl.DataFrame) -> dict[str, int]:
@@ -309,11 +307,11 @@ class StratumModel:
 
 
 def _look(
-    known: Information | np.ndarray, settings: StrataSettings, rng: np.random.Generator, only: int | None = None
+    known: Information | np.ndarray, settings: StrataSettings, rng: np.random.Generator
 ) -> tuple[Found, Mixture | LatentClasses]:
     if isinstance(known, Information):
-        return look_for_mixture(known, settings, rng, only)
-    return look_for_classes(known, settings, rng, only)
+        return look_for_mixture(known, settings, rng)
+    return look_for_classes(known, settings, rng)
 
 
 def _membership(mixture: Mixture | LatentClasses, known: Information | np.ndarray) -> np.ndarray:
