@@ -21,7 +21,6 @@ from nociomics.models.settings import StrataSettings
 from nociomics.models.shaped_continuum import shape_gain
 
 _MOST_TRAITS = 3
-_STARTS_OF_REFIT = 4
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,17 @@ def look_for_classes(
     return Found(k, bic if steps else {}, steps, continuum, reason), fitted[k][0].ordered()
 
 
-def fit_again(known: Information | np.ndarray, k: int, rng: np.random.Generator) -> Mixture | LatentClasses:
-    """Fit a given number of strata to some of the people, with fewer starts than where the number is looked for."""
+def fit_again(
+    known: Information | np.ndarray, k: int, starts: int, rng: np.random.Generator
+) -> Mixture | LatentClasses:
+    """Fit a given number of strata to some of the people, with as many starts as where the number was looked for.
+
+    With fewer starts a refit may stop at a worse answer than its people have, and strata would look less stable than
+    they are.
+    """
     if isinstance(known, Information):
-        return fit_mixture(known, k, _STARTS_OF_REFIT, rng)[0].ordered()
-    return fit_classes(known, k, _STARTS_OF_REFIT, rng)[0].ordered()
+        return fit_mixture(known, k, starts, rng)[0].ordered()
+    return fit_classes(known, k, starts, rng)[0].ordered()
 
 
 def _most_strata(people: int, settings: StrataSettings) -> int:

@@ -264,7 +264,7 @@ class StratumModel:
         part = standard[rows]
         if again.factors_.loadings.shape[1] == 0:
             return np.full(len(standard), -1)
-        mixture = fit_again(again._known(part[_anything(part)]), self.k_, rng)
+        mixture = fit_again(again._known(part[_anything(part)]), self.k_, self.settings.starts, rng)
         return np.where(_anything(standard), _membership(mixture, again._known(standard)).argmax(axis=1), -1)
 
     def _sizes(self, features: pl.DataFrame) -> dict[str, int]:
