@@ -20,12 +20,26 @@ from nociomics.tables.study import Strict, Study
 DATA_VARIABLE = "NOCIOMICS_DATA"
 
 
+class TrainingSampleSettings(Strict):
+    """Whom models learn from, in a cohort that holds more people than they need."""
+
+    people: int | None = Field(
+        None,
+        ge=200,
+        description="people drawn at random, on whom strata and response are learned and judged; everybody is "
+        "predicted, explained and placed in a stratum. Left out: everybody",
+    )
+
+
 class ProfileSettings(Strict):
     """Which people get a page of their own."""
 
     people: int | None = Field(
-        None, ge=0, description="number of patient profiles to write, in the order of the ids; left out: everyone"
+        None,
+        ge=0,
+        description="number of patient profiles to write, in the order of the ids; left out: everyone of up to 2000",
     )
+    ids: list[str] = Field([], description="people who get a profile, by their ids; they go before the number")
 
 
 class TrackingSettings(Strict):
@@ -37,6 +51,9 @@ class TrackingSettings(Strict):
 class Config(Study):
     """A study and every setting of its stages."""
 
+    training_sample: TrainingSampleSettings = Field(
+        TrainingSampleSettings(), description="whom models learn from, in a large cohort"
+    )
     folds: SplitSettings = Field(SplitSettings(), description="cross-validation")
     blocks: BlockSettings = Field(BlockSettings(), description="compression of wide modalities")
     response: ResponseSettings = Field(ResponseSettings(), description="response models")
@@ -46,7 +63,7 @@ class Config(Study):
     tracking: TrackingSettings = Field(TrackingSettings(), description="MLflow")
 
 
-SECTIONS = ("folds", "blocks", "response", "resampling", "strata", "profiles", "tracking")
+SECTIONS = ("training_sample", "folds", "blocks", "response", "resampling", "strata", "profiles", "tracking")
 
 
 def load_config(path: Path) -> Config:
@@ -108,10 +125,15 @@ def check_config(values: dict[str, Any], where: str) -> Config:
     except ValidationError as error:
         lines = [_problem(entry) for entry in error.errors(include_url=False, include_input=False)]
         raise StudyError(f"{where}: {len(lines)} problems.\n" + "\n".join(f"  {line}" for line in lines)) from None
-    problems = [*_target_problems(config), *_indication_problems(config)]
+    problems = [*_target_problems(config), *_indication_problems(config), *_sample_problems(config)]
     if problems:
         raise StudyError(f"{where}: {len(problems)} problems.\n" + "\n".join(f"  {line}" for line in problems))
     return config
+
+
+def _sample_problems(config: Config) -> Iterator[str]:
+    if config.training_sample.people is not None and config.splits:
+        yield "training_sample.people: the study's own splits say whom models learn from; leave one of the two out."
 
 
 def _target_problems(config: Config) -> Iterator[str]:

@@ -351,3 +351,80 @@ def read_new_people(study: Study, folder: Path, wanted_variants: Sequence[str] |
         require_sound(read.findings)
         prepared = prepare_read(read, asked, folder, stores)
     return replace(prepared, findings=[*read.findings, *prepared.findings])
+
+
+def prepare_new_tables(
+    tables: Mapping[str, Any], study: Mapping[str, Any] | None, schema: Sequence[Mapping[str, Any]]
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Prepare raw tables that a program holds, by the way of new patients' files: they are written and read again.
+
+    Parameters
+    ----------
+    tables : mapping of str to table or path
+        Name of a study's table (``blocks.<name>`` for a block) -> a table of any make, or the path of a file.
+    study : mapping, optional
+        What a study file would say under ``tables:``, without paths.
+    schema : sequence of mapping
+        Of the model.
+
+    Returns
+    -------
+    features : DataFrame, one row per person
+        As in `FEATURES`.
+    notes : tuple of str
+        What was remarked, and which inputs nobody has.
+
+    Raises
+    ------
+    NociomicsError
+        When a table is unknown or has a fatal problem.
+    """
+    from pydantic import ValidationError
+
+    from nociomics.errors import StudyError
+
+    with tempfile.TemporaryDirectory(prefix="nociomics-tables-") as temporary:
+        folder = Path(temporary)
+        told = _told_tables(tables, study or {}, folder)
+        try:
+            asked = Study.model_validate({"study": "new", "tables": told})
+        except ValidationError as error:
+            where = sorted({".".join(str(part) for part in one["loc"][:3]) for one in error.errors()})
+            raise StudyError(
+                f"{len(where)} settings of the tables are not understood: {', '.join(where)}. "
+                "Name tables and settings as under tables: of a study file."
+            ) from None
+        prepared = read_new_people(asked, folder, variants_of(schema))
+    lacking = lacking_features(schema, prepared.features).items()
+    remarks = [f"{one.table}: {one.message}" for one in prepared.findings if one.severity == "warning"]
+    absent = [f"{none} of {every} inputs of {modality} are known of nobody" for modality, (none, every) in lacking]
+    return prepared.features, (*remarks, *absent)
+
+
+def _told_tables(tables: Mapping[str, Any], study: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Write each table, and say what a study file would say of it."""
+    told: dict[str, Any] = {}
+    for place, (name, table) in enumerate(tables.items()):
+        path = str(Path(table).resolve()) if isinstance(table, (str, Path)) else _written(table, folder, place)
+        said = study.get(name) or {}
+        if name.startswith("blocks."):
+            told.setdefault("blocks", []).append({**said, "name": name.removeprefix("blocks."), "path": path})
+        else:
+            told[name] = {**said, "path": path}
+    return told
+
+
+def _written(table: Any, folder: Path, place: int) -> str:
+    from nociomics.export.input_values import as_frame
+    from nociomics.tables.files import store_parquet
+
+    frame = as_frame(table)
+    mixed = [name for name, kind in frame.schema.items() if kind.is_object()]
+    texts = [frame[name].to_list() for name in mixed]
+    as_text = [[None if value is None or value != value else str(value) for value in values] for values in texts]
+    import polars as pl
+
+    columns = [pl.Series(name, values, dtype=pl.String) for name, values in zip(mixed, as_text, strict=True)]
+    name = f"table_{place}.parquet"  # never a name from outside
+    store_parquet(frame.with_columns(columns), folder / name)
+    return name

@@ -14,7 +14,6 @@ import pytest
 
 from nociomics.evaluate.arms import arm_table
 from nociomics.evaluate.study_metrics import evaluate_study
-from nociomics.explain.importance import feature_importance, modality_importance
 from nociomics.models.response import out_of_fold
 from nociomics.report.pages import CohortReportData, PatientProfileData, cohort_report, patient_profile
 from nociomics.tables.files import write_table
@@ -58,13 +57,13 @@ def results(closed: Closed, nociomics: Command, tmp_path: Path) -> dict[str, pl.
     write_table(closed.study.features, FEATURES, tmp_path / "features.parquet")
     write_table(closed.study.rows, TARGET_ROWS, tmp_path / "target.parquet")
     bundle = ["--bundle", closed.bundle, "--features", tmp_path / "features.parquet"]
-    paths = {name: tmp_path / f"{name}.parquet" for name in ("predictions", "effects", "shap", "base")}
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("predictions", "effects", "shap", "base", "importance")}
     wanted = ["--predictions", paths["predictions"]]
     made = nociomics("export", "predict", *bundle, *wanted, "--target-rows", tmp_path / "target.parquet",
                      "--effects", paths["effects"])  # fmt: skip
     assert made.exit == 0, made.err
     told = nociomics("explain", "predictions", *bundle, *wanted, "--seed", 1, "--shap", paths["shap"],
-                     "--base", paths["base"])  # fmt: skip
+                     "--base", paths["base"], "--importance", paths["importance"])  # fmt: skip
     assert told.exit == 0, told.err
     return {name: pl.read_parquet(path) for name, path in paths.items()}
 
@@ -89,21 +88,20 @@ def test_everybody_is_still_predicted(closed, results):
     assert set(results["predictions"]["patient_id"]) == set(closed.study.features["patient_id"])
 
 
-def test_the_report_opens_with_it_and_shows_no_driver(closed, results):
+def test_the_report_opens_with_it_and_shows_no_driver_of_one_person(closed, results):
     page = Page(
         cohort_report(
             CohortReportData(
                 "noise", "0", "", closed.study.target, demo.flow(), demo.findings(), closed.study.catalogue,
                 arms=arm_table(closed.study.rows), metrics=closed.metrics, gate=closed.gate, curves=closed.curves,
-                importance=feature_importance(results["shap"]),
-                modality_importance=modality_importance(results["shap"]),
+                importance=results["importance"],
                 effects=results["effects"], predictions=results["predictions"],
             )
         )
     )  # fmt: skip
     assert "no treatment is recommended to any one person" in page.first_sentence()
     assert "no drivers of one person's prediction are shown" in page.first_sentence()
-    assert "Drivers are not shown" in page.text("drivers")
+    assert "Nothing is shown about any one person" in page.text("drivers")
     assert "Recommendation of the final model" not in page.text()
 
 

@@ -12,13 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import polars as pl
 import pytest
 
 import nociomics
 from nociomics.errors import NociomicsError
 from nociomics.tracking import store
+from nociomics.tracking.run_record import RunRecord
 from nociomics.tracking.store import initialise_store, network_file_system, runs_table_link
-from nociomics.tracking.study_run import StudyRun, log_study
+from nociomics.tracking.study_run import ModelRecord, StudyRun, log_study
 
 
 @pytest.fixture(autouse=True)
@@ -63,26 +65,47 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
     (bundle / "manifest.json").write_text('{"factor": 2}')
     report = tmp_path / "page_of_today.html"
     report.write_text("<p>the report</p>")
+    record = RunRecord(
+        name="demo 0123456",
+        note="The best arm for all is as good as an individual choice.",
+        parameters={"seed": 1, "response": {"trees": 200, "level": None}},
+        metrics={"headline/auroc": 0.71, "headline/auroc_ci_low": 0.66, "headline/auroc_ci_high": None},
+        tags={"study": "demo", "stage": "study", "code.commit": "0123456789abcdef"},
+        documents={"gate": {"performance_passed": True}},
+        pages={"report.html": report},
+        children=(
+            RunRecord("data", metrics={"quality/warning": 0.0}, tags={"stage": "data"}),
+            RunRecord(
+                "evaluation",
+                tables={"metrics": pl.DataFrame({"metric": ["auroc"], "value": [0.71]})},
+                figures={"models": "<svg/>"},
+                tags={"stage": "evaluation"},
+                children=tuple(RunRecord(f"fold {fold}", metrics={"fold/auroc": 0.7}) for fold in (1, 2)),
+            ),
+        ),
+    )
     return StudyRun(
         study="demo",
-        parameters={"seed": 1, "patients": 600},
-        metrics={
-            "mae": {"value": 1.5, "lower": 1.2, "upper": 1.8, "n": 600, "method": "bootstrap"},
-            "auroc": {"value": 0.71, "lower": 0.66, "upper": None, "n": 600, "method": "bootstrap"},
-            "policy_gain": {"value": None, "lower": None, "upper": None, "n": 0, "method": None},
-        },
-        gate={"performance_passed": True, "individual_recommendations": False, "reasons": ["gain not above zero"]},
+        record=record,
         datasets={"patients": ("ab" * 32, 600), "biomarkers": ("cd" * 32, 4800)},
-        commit="0123456789abcdef",
-        config_hash="ef" * 32,
-        conclusion="The best arm for all is as good as an individual choice.",
-        report=report,
-        bundle=bundle,
-        input_example=pd.DataFrame({"patient_id": ["example"], "baseline": [5.0], "sex": ["F"], "visits": [3]}),
-        output_example=pd.DataFrame({"patient_id": ["example"], "expected": [10.0]}),
-        requirements=("pandas==3.1.1",),
-        tags={"site": "north"},
+        model=ModelRecord(
+            bundle=bundle,
+            passed=True,
+            card="# Model card",
+            requirements=("pandas==3.1.1",),
+            input_example=pd.DataFrame({"patient_id": ["example"], "baseline": [5.0], "sex": ["F"], "visits": [3]}),
+            output_example=pd.DataFrame({"patient_id": ["example"], "expected": [10.0]}),
+        ),
+        note="**Study demo.**",
+        columns=("headline/auroc",),
     )
+
+
+def gated(run: StudyRun, passed: bool) -> StudyRun:
+    """The same study with another verdict, which makes it another run."""
+    assert run.model is not None
+    record = replace(run.record, tags={**run.record.tags, "gate.performance_passed": str(passed).lower()})
+    return replace(run, record=record, model=replace(run.model, passed=passed))
 
 
 def test_a_run_is_read_back_with_its_numbers_data_and_pages(run: StudyRun, uri: str) -> None:
@@ -92,33 +115,15 @@ def test_a_run_is_read_back_with_its_numbers_data_and_pages(run: StudyRun, uri: 
     logged = client.get_run(tracked.run_id)
     assert logged.info.status == "FINISHED"
     assert client.get_experiment(tracked.experiment_id).name == "demo"
-    assert logged.data.metrics == {
-        "test/auroc": 0.71,
-        "test/auroc_ci_low": 0.66,
-        "test/mae": 1.5,
-        "test/mae_ci_low": 1.2,
-        "test/mae_ci_high": 1.8,
-    }
-    assert logged.data.tags["metrics.null"].split(", ") == [
-        "test/auroc_ci_high",
-        "test/policy_gain",
-        "test/policy_gain_ci_high",
-        "test/policy_gain_ci_low",
-    ]
-    assert logged.data.params == {"patients": "600", "seed": "1"}
-    assert logged.data.tags["git.commit"] == run.commit
-    assert logged.data.tags["config.sha256"] == run.config_hash
-    assert logged.data.tags["data.digest.patients"] == "ab" * 32
-    assert logged.data.tags["site"] == "north"
-    assert logged.data.tags["mlflow.note.content"].startswith(run.conclusion)
+    assert logged.data.metrics == {"headline/auroc": 0.71, "headline/auroc_ci_low": 0.66}
+    assert logged.data.tags["metrics.null"] == "headline/auroc_ci_high"
+    assert logged.data.params == {"response.trees": "200", "seed": "1"}
+    assert logged.data.tags["code.commit"] == run.record.tags["code.commit"]
+    assert logged.data.tags["mlflow.note.content"] == run.record.note
     named = {entry.dataset.name: {tag.key: tag.value for tag in entry.tags} for entry in logged.inputs.dataset_inputs}
     assert named["biomarkers"]["rows"] == "4800"
     assert named["biomarkers"]["sha256"] == "cd" * 32
-    assert {entry.path for entry in client.list_artifacts(tracked.run_id)} == {
-        "report.html",
-        "metrics.json",
-        "gate.json",
-    }
+    assert {entry.path for entry in client.list_artifacts(tracked.run_id)} == {"report.html", "gate.json"}
     assert Path(uri.removeprefix("sqlite:///")).parent.joinpath("artifacts", "demo").is_dir()
 
 
@@ -145,22 +150,21 @@ def test_a_column_that_the_signature_does_not_know_as_text_is_refused(run: Study
         model.predict(pd.DataFrame({"patient_id": ["a"], "baseline": ["five"], "sex": ["F"], "visits": [1.0]}))
 
 
-@pytest.mark.parametrize("gate", [{"performance_passed": False}, {}, {"performance_passed": None}])
-def test_a_closed_gate_leaves_the_earlier_champion_in_place(run: StudyRun, uri: str, gate: dict[str, object]) -> None:
+def test_a_closed_gate_leaves_the_earlier_champion_in_place(run: StudyRun, uri: str) -> None:
     client = store.mlflow_module().MlflowClient(uri)
     first = log_study(run, uri)
-    second = log_study(replace(run, gate=gate), uri)
+    second = log_study(gated(run, False), uri)
     assert (first.model_version, second.model_version) == ("1", "2")
     assert second.alias is None
     assert str(client.get_model_version_by_alias("demo", "champion").version) == "1"
     assert client.get_model_version("demo", "2").aliases == []
+    assert client.get_model_version("demo", "2").description == "# Model card"
 
 
 def test_a_study_without_a_target_has_a_run_and_no_model(run: StudyRun, uri: str) -> None:
     client = store.mlflow_module().MlflowClient(uri)
-    log_study(replace(run, bundle=None, input_example=None, output_example=None), uri)
-    tracked = log_study(replace(run, bundle=None, metrics={}, report=None), uri)
-    assert len(client.search_runs([tracked.experiment_id])) == 2
+    tracked = log_study(replace(run, model=None), uri)
+    assert len(client.search_runs([tracked.experiment_id], "tags.stage = 'study'")) == 1
     assert client.search_registered_models() == []
     assert tracked.model_uri is None
 
@@ -168,7 +172,7 @@ def test_a_study_without_a_target_has_a_run_and_no_model(run: StudyRun, uri: str
 def test_the_variable_that_names_the_store_is_left_as_it_was(
     run: StudyRun, uri: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    log_study(replace(run, bundle=None), uri)
+    log_study(replace(run, model=None), uri)
     assert "MLFLOW_TRACKING_URI" not in os.environ
     assert store.tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
@@ -286,7 +290,7 @@ def test_a_server_that_does_not_answer_is_the_users_to_mend(monkeypatch: pytest.
 
 
 def test_the_link_opens_the_table_of_runs_of_the_right_server() -> None:
-    path = "#/experiments/7/runs?workflowType=machine_learning"
+    path = "#/experiments/7/runs?workflowType=machine_learning&viewStateShareKey=nociomics"
     assert runs_table_link("sqlite:///a.db", "7", port=5001) == f"http://127.0.0.1:5001/{path}"
     assert runs_table_link("https://ana:secret@tracker/ml/", "7") == f"https://tracker/ml/{path}"
     command = store.server_command("sqlite:////tmp/with space/mlflow.db", port=5001)

@@ -1,16 +1,13 @@
-"""What MLflow is told about the data."""
+"""What MLflow is told about the data, and where the figures of a run come from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import polars as pl
-import pytest
 
-from nociomics.tables.files import write_table
-from nociomics.tables.finding import FINDINGS, Finding, findings_frame
-from nociomics.tracking.store import mlflow_module
-from nociomics.tracking.study_run import StudyRun, finding_counts, log_study
+from nociomics.cli.track_records import file_digest, finding_counts, seconds
+from nociomics.tables.finding import Finding, findings_frame
 
 
 def findings() -> pl.DataFrame:
@@ -24,23 +21,21 @@ def findings() -> pl.DataFrame:
 
 
 def test_a_severity_that_did_not_occur_is_counted_as_none() -> None:
-    assert finding_counts(findings()) == {"data_quality/fatal": 0, "data_quality/warning": 1, "data_quality/info": 2}
+    assert finding_counts(findings()) == {"quality/fatal": 0, "quality/warning": 1, "quality/info": 2}
 
 
-def test_findings_and_their_page_are_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
-    table, page = tmp_path / "findings.parquet", tmp_path / "quality.html"
-    write_table(findings(), FINDINGS, table)
-    page.write_text("<p>quality</p>")
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    run = StudyRun("demo", {}, {}, {}, {}, "0" * 40, "0" * 64, "Nothing.", findings=table, quality_report=page)
-    tracked = log_study(run, uri)
-    client = mlflow_module().MlflowClient(uri)
-    assert client.get_run(tracked.run_id).data.metrics["data_quality/warning"] == 1
-    assert {entry.path for entry in client.list_artifacts(tracked.run_id, "quality")} == {
-        "quality/findings.csv",
-        "quality/report.html",
-    }
-    stored = pl.read_csv(tmp_path / "artifacts" / "demo" / tracked.run_id / "artifacts" / "quality" / "findings.csv")
-    assert stored["message"].to_list() == findings()["message"].to_list()
+def test_a_table_is_named_by_the_digest_of_its_file_and_its_rows(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    pl.DataFrame({"x": [1, 2]}).write_parquet(first)
+    pl.DataFrame({"x": [1, 3]}).write_parquet(second)
+    assert file_digest(first)[1] == 2
+    assert file_digest(first) != file_digest(second)
+
+
+def test_a_duration_is_known_only_when_every_rule_was_timed(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "fit.tsv").write_text("s\th:m:s\n2.5\t0:00:02\n1.5\t0:00:01\n")
+    assert seconds(tmp_path, "fit") == 4.0
+    assert seconds(tmp_path) == 4.0
+    assert seconds(tmp_path, "fit", "absent") is None
+    assert seconds(tmp_path / "elsewhere") is None

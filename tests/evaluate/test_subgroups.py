@@ -88,7 +88,7 @@ def test_the_traits_of_a_study_are_those_that_it_names():
     features = pl.DataFrame(
         {
             "patient_id": ["a", "b"],
-            "age": [40.0, 50.0],
+            "age": [39.9, 65.0],
             "sex": ["F", "M"],
             "ancestry": ["EUR", "AFR"],
             "ancestry_pc1": [0.1, 0.2],
@@ -96,7 +96,9 @@ def test_the_traits_of_a_study_are_those_that_it_names():
             "smoker": ["yes", "no"],
         }
     )
-    assert subgroup_traits(features).columns == ["patient_id", "sex", "ancestry", "measured"]
+    traits = subgroup_traits(features)
+    assert traits.columns == ["patient_id", "sex", "ancestry", "measured", "age_band"]
+    assert traits["age_band"].to_list() == ["under 40", "65 and over"]
 
 
 def test_a_trait_of_many_levels_is_no_grouping():

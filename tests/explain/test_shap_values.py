@@ -6,7 +6,7 @@ import pytest
 import shap
 
 from nociomics.explain.explanation_tables import base_frame, check_additive, shap_frame
-from nociomics.explain.shap_values import explain_people, linear_values
+from nociomics.explain.shap_values import Explainer, explain_people, linear_values
 from nociomics.export.background import background_people
 from nociomics.models.arm_learners import LinearArms
 from nociomics.models.feature_blocks import Encoded
@@ -243,3 +243,20 @@ def test_the_background_is_the_same_whatever_the_ids_and_their_order():
     np.testing.assert_array_equal(turned, background)
     assert background.shape == (20, len(model.blocks_.columns_))
     assert len(background_people(model, study.features, study.rows, 500, 1)) == study.rows["response_value"].count()
+
+
+def test_the_quick_way_for_two_classes_adds_up_and_is_near_the_definition():
+    study = four_columns("binary")
+    model, background = fitted(study, count=12)
+    encoded = model.encode(study.features)
+    quick = Explainer(model, background, 1, quick=True).whole(encoded)
+    shown = model.probabilities(encoded)[:, :, 1]
+    np.testing.assert_allclose(quick.base[None, :, 0] + quick.values.sum(axis=3)[:, :, 0], shown, atol=1e-9)
+
+    def predict(values: np.ndarray) -> np.ndarray:
+        return model.probabilities(Encoded(values, encoded.columns))
+
+    for row in (0, 9, 40):
+        exact = exact_values(predict, encoded.values[row], background)[:, :, 1]
+        np.testing.assert_allclose(quick.values[row, :, 0].T, exact, atol=0.03)
+        assert np.abs(exact).max() > 0.1

@@ -23,7 +23,7 @@ METRICS = {"auroc": {"value": 0.61, "lower": 0.55, "upper": 0.67, "n": 90, "meth
 HALF_WIDTH = 2.5
 
 
-def write_small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = OPEN) -> Path:
+def write_small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = OPEN, **further: Any) -> Path:
     """Fit a small study's model and strata and write them as a bundle into ``folder / "model"``."""
     model = fit_response(study.training, study.target, BLOCKS, QUICK, QUICK.refits, seed=1)
     strata = StratumModel(STRATA, BLOCKS, 1).fit(study.features, study.catalogue)
@@ -41,6 +41,7 @@ def write_small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = O
         METRICS,
         background,
         adverse=fit_adverse(study.training, study.target, BLOCKS, QUICK, QUICK.refits, 1)[0],
+        **further,
     )
     return folder / "model"
 

@@ -12,6 +12,7 @@ import pytest
 
 from nociomics.errors import BundleError
 from nociomics.export.bundle import golden_rows, load_bundle
+from nociomics.export.manifest import manifest_text, sealed
 from nociomics.export.prediction import predict_people
 from nociomics.models.response import fit_response, predict_response
 from tests.export.bundles import CLOSED, write_small_bundle
@@ -74,17 +75,19 @@ def test_the_manifest_lists_every_other_file_with_its_sha_256(written):
     there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     del there["manifest.json"]
     assert manifest["files"] == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in there.items()}
-    assert {"format", "study", "nociomics", "python", "libraries", "schema", "intended_use", "licence"} <= set(manifest)
+    said = {"format", "study", "nociomics", "knowledge", "python", "libraries", "schema", "intended_use", "licence"}
+    assert said <= set(manifest)
     assert manifest["schema"] in there
 
 
 def names_in(folder) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    there = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in there if name != "manifest.json")
 
 
 def test_any_altered_file_is_refused_by_name(written, tmp_path):
     for name in names_in(written[1]):
-        copy = shutil.copytree(written[1], tmp_path / name.replace(".", "_"))
+        copy = shutil.copytree(written[1], tmp_path / re.sub(r"\W", "_", name))
         content = bytearray((copy / name).read_bytes())
         content[len(content) // 2] ^= 1
         (copy / name).write_bytes(content)
@@ -94,7 +97,7 @@ def test_any_altered_file_is_refused_by_name(written, tmp_path):
 
 def test_any_missing_file_is_refused_by_name(written, tmp_path):
     for name in names_in(written[1]):
-        copy = shutil.copytree(written[1], tmp_path / name.replace(".", "_"))
+        copy = shutil.copytree(written[1], tmp_path / re.sub(r"\W", "_", name))
         (copy / name).unlink()
         with pytest.raises(BundleError, match=f"1 files are missing .first: {re.escape(name)}"):
             load_bundle(copy)
@@ -122,7 +125,7 @@ def test_a_folder_without_a_manifest_or_of_another_format_is_refused(copy, tmp_p
         load_bundle(tmp_path)
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     (copy / "manifest.json").write_text(json.dumps({**manifest, "format": "other/9"}), encoding="utf-8")
-    with pytest.raises(BundleError, match="reads nociomics-bundle/2 only"):
+    with pytest.raises(BundleError, match="reads nociomics-bundle/3 only"):
         load_bundle(copy)
 
 
@@ -133,7 +136,7 @@ def test_a_machine_that_answers_otherwise_is_told_so(copy):
     (copy / "golden.json").write_text(json.dumps(golden), encoding="utf-8")
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     manifest["files"]["golden.json"] = hashlib.sha256((copy / "golden.json").read_bytes()).hexdigest()
-    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (copy / "manifest.json").write_text(manifest_text(sealed(manifest)), encoding="utf-8")
     with pytest.raises(BundleError, match=r'golden answers on this machine \(first difference: "expected"\)'):
         load_bundle(copy)
 
@@ -221,3 +224,68 @@ def test_the_baseline_comes_from_the_features(written):
     np.testing.assert_array_equal(found, study.features["bpi_severity"].fill_null(np.nan).to_numpy())
     assert np.isnan(bundle.baseline(study.features.drop("bpi_severity"))).all()
     assert pl.Series(found).is_nan().any()
+
+
+def sealed_again(folder, **changes) -> None:
+    """Rewrite the manifest as an attacker without a key would: with right hashes of its own."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8")) | changes
+    (folder / "manifest.json").write_text(manifest_text(sealed(manifest)), encoding="utf-8")
+
+
+def test_one_byte_of_the_manifest_is_enough_to_be_refused(written, tmp_path):
+    text = (written[1] / "manifest.json").read_bytes()
+    copy = shutil.copytree(written[1], tmp_path / "model")
+    for place in range(0, len(text), 97):
+        changed = bytearray(text)
+        changed[place] ^= 1
+        (copy / "manifest.json").write_bytes(bytes(changed))
+        with pytest.raises(BundleError):
+            load_bundle(copy)
+    (copy / "manifest.json").write_bytes(text + b" ")
+    with pytest.raises(BundleError, match=r"manifest\.json is changed"):
+        load_bundle(copy)
+
+
+def test_a_bundle_of_a_newer_nociomics_says_so(copy):
+    sealed_again(copy, format="nociomics-bundle/4")
+    with pytest.raises(BundleError, match=r"by a newer nociomics .bundle format 4; this version reads 3.* Update"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("name", ["../outside.json", "/etc/passwd", "a/../b.json", "a//b", "", "a\\b", "manifest.json"])
+def test_names_that_lead_out_of_the_folder_are_refused(copy, name):
+    files = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))["files"]
+    sealed_again(copy, files=files | {name: "0" * 64})
+    with pytest.raises(BundleError, match="1 entries of the manifest are no file of a bundle"):
+        load_bundle(copy)
+
+
+def test_links_are_refused_even_to_the_same_content(copy, tmp_path):
+    shutil.move(copy / "gate.json", tmp_path / "gate.json")
+    (copy / "gate.json").symlink_to(tmp_path / "gate.json")
+    with pytest.raises(BundleError, match=r"1 files are links or no plain files .first: gate\.json"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": NaN}', "", "[]", '{"format": "nociomics-bundle/3"}'])
+def test_a_manifest_that_is_none_is_refused(copy, text):
+    (copy / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BundleError):
+        load_bundle(copy)
+
+
+def test_a_file_beyond_the_limit_is_not_read(copy, monkeypatch):
+    monkeypatch.setattr("nociomics.export.manifest._LARGEST_JSON", 1000)
+    with pytest.raises(BundleError, match="files are too large"):
+        load_bundle(copy)
+
+
+def test_files_that_do_not_fit_together_are_refused(copy):
+    (copy / "gate.json").write_text("[]\n", encoding="utf-8")
+    (copy / "model.json").write_text('{"kind": "value"}\n', encoding="utf-8")
+    files = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))["files"]
+    for name in ("gate.json", "model.json"):
+        files[name] = hashlib.sha256((copy / name).read_bytes()).hexdigest()
+    sealed_again(copy, files=files)
+    with pytest.raises(BundleError, match="do not fit together"):
+        load_bundle(copy)

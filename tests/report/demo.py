@@ -189,12 +189,58 @@ def shap_rows(patient_id: str = "P0001") -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.DataFrame(rows, schema_overrides={"feature_value": pl.Float64}), base
 
 
+def importance() -> pl.DataFrame:
+    """As in `IMPORTANCE`: every feature, group and modality under every treatment."""
+    shap, _ = shap_rows()
+    rows = []
+    for level, name in (("feature", "feature"), ("group", "group"), ("modality", "modality")):
+        sizes = shap.group_by("treatment", name, *{"modality"} - {name}).agg(pl.col("shap_value").sum())
+        for row in sizes.sort("treatment", name).iter_rows(named=True):
+            size = abs(row["shap_value"])
+            rows.append(
+                {
+                    "level": level, "name": row[name], "modality": row["modality"], "treatment": row["treatment"],
+                    "mean_abs_shap": size, "lower": 0.7 * size, "upper": 1.4 * size, "mean_shap": row["shap_value"] / 9,
+                    "people": 561, "refits": 20,
+                }
+            )  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def stability() -> pl.DataFrame:
+    """As in `EXPLANATION_STABILITY`."""
+    return pl.DataFrame(
+        {
+            "treatment": list(ARMS),
+            "people": 561,
+            "refits": 20,
+            "rank_correlation": [0.51, 0.63, 0.5, 0.48],
+            "rank_correlation_halves": [0.85, 0.88, 0.82, None],
+        }
+    )
+
+
+def dependence() -> pl.DataFrame:
+    """As in `DEPENDENCE`: one feature with numbers, one with levels, and people who lack the first."""
+    rows = []
+    for arm in ARMS:
+        for place in range(4):
+            mean = 0.1 * place - 0.15
+            rows.append(_bin(arm, "dn4_total", 1, "values", place + 1, mean, mean_value=2.0 * place))
+        rows.append(_bin(arm, "dn4_total", 1, "not_measured", 5, 0.01))
+        rows += [_bin(arm, "sex", 2, "level", place + 1, 0.02, level=name) for place, name in enumerate("FM")]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _bin(arm: str, feature: str, rank: int, kind: str, place: int, mean: float, **told: Any) -> dict[str, Any]:
+    empty = {"level": None, "from_value": None, "to_value": None, "mean_value": None}
+    named = {"treatment": arm, "feature": feature, "modality": "questionnaires", "group": "dn4", "rank": rank}
+    figures = {"people": 140, "mean_shap": mean, "lower": mean - 0.05, "upper": mean + 0.05}
+    return named | {"kind": kind, "bin": place} | empty | told | figures
+
+
 def cohort(**changes: Any) -> CohortReportData:
     assigned = _people()
-    shap, _ = shap_rows()
-    importance = shap.with_columns(mean_abs_shap=pl.col("shap_value").abs()).select(
-        "feature", "modality", "group", "mean_abs_shap", "treatment"
-    )
     curve = np.linspace(0.2, 0.8, 25)
     thresholds = np.linspace(0.05, 0.75, 30)
     rng = np.random.default_rng(5)
@@ -260,8 +306,9 @@ def cohort(**changes: Any) -> CohortReportData:
             "site_cramers_v": 0.07,
         },
         assignments=assigned,
-        importance=importance,
-        modality_importance=importance.group_by("modality", "treatment").agg(pl.col("mean_abs_shap").sum()),
+        importance=importance(),
+        stability=stability(),
+        dependence=dependence(),
         effects=effects,
         predictions=predictions,
         provenance={"commit": "b975825", "seed": "1", "config_sha256": "4f0c" * 16, "polars": "2.1.0"},
@@ -353,6 +400,21 @@ def person(**changes: Any) -> PatientProfileData:
         n_similar=41,
     )  # fmt: skip
     return dataclasses.replace(whole, **changes)
+
+
+def class_predictions() -> pl.DataFrame:
+    """One person's probabilities of two classes, in a study without treatments."""
+    absent = {name: pl.Series([None], dtype=pl.Float64) for name in ("expected", "lower", "upper", "p_response")}
+    return pl.DataFrame(
+        {
+            "patient_id": ["P1"],
+            "treatment": pl.Series([None], dtype=pl.String),
+            **absent,
+            "p_mild": [0.7],
+            "p_severe": [0.3],
+            "status": ["ok"],
+        }
+    )
 
 
 def main(folder: Path) -> None:

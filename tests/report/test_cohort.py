@@ -5,11 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from nociomics.report.pages import CohortReportData, cohort_report
-from nociomics.report.performance import learning_table
 from tests.report import demo
 from tests.report.html_page import Page
 
-_SECTIONS = ["cohort", "harmonised", "performance", "treatment", "strata", "drivers", "reproduce"]
+_SECTIONS = ["cohort", "harmonised", "performance", "treatment", "strata", "drivers", "card", "reproduce"]
 
 
 def _page(**changes: object) -> Page:
@@ -88,7 +87,7 @@ def test_keeping_quiet_is_shown_by_share_of_people_answered() -> None:
     curves = demo.cohort().curves | {"abstention": {"prediction": rows, "choice": rows}}
     page = _page(curves=curves)
     for section in ("performance", "treatment"):
-        assert "the surest 20%" in page.text(section) and "everybody" in page.text(section)
+        assert all(words in page.text(section) for words in ("20%", "100%", "0.68 (0.50 to 0.80)"))
 
 
 def test_a_subgroup_too_small_to_show_is_named_without_a_figure() -> None:
@@ -114,16 +113,31 @@ def test_too_few_people_for_strata_is_not_called_dimensions() -> None:
     assert "Not enough people" in text and "Dimensions" not in text
 
 
-def test_drivers_are_refused_when_the_gate_for_explanations_is_closed() -> None:
-    text = _page(gate=demo.CLOSED).text("drivers")
-    assert "Drivers are not shown" in text and "cyp2d6" not in text
-    assert "cyp2d6_activity_score" in _page().text("drivers")
+def test_drivers_of_the_cohort_are_shown_behind_a_closed_gate_but_said_to_prove_nothing() -> None:
+    closed = _page(gate=demo.CLOSED).text("drivers")
+    assert "leans on something too" in closed and "cyp2d6_activity_score" in closed
+    opened = _page().text("drivers")
+    assert "no causes of pain" in opened and "leans on something too" not in opened
 
 
-def test_modality_shares_sum_to_the_whole() -> None:
-    frame = pl.DataFrame({"modality": ["a", "b"], "mean_abs_shap": [3.0, 1.0]})
-    text = _page(modality_importance=frame).text("drivers")
-    assert "75%" in text and "25%" in text
+def test_no_sentence_about_drivers_speaks_of_one_person_or_of_a_cause() -> None:
+    for gate in (demo.OPEN, demo.CLOSED):
+        text = _page(gate=gate).text("drivers").lower()
+        assert "because of your" not in text and "lower your" not in text and "caused by" not in text
+
+
+def test_the_card_tells_use_people_performance_and_limits() -> None:
+    sizes = {"n": demo.measure(561, None, None), "events_per_feature": demo.measure(0.4, None, None)}
+    text = _page(metrics=demo.metrics() | sizes).text("card")
+    for words in ("Not for people unlike", "561 people", "AUROC 0.64", "events per candidate", "internal validation"):
+        assert words in text
+
+
+def test_what_one_block_adds_is_shown_or_said_to_be_unmeasured() -> None:
+    assert "Gain of biomarkers, expression and pharmacogenes alone: not measured." in _page().text("performance")
+    metrics = demo.metrics() | {"auroc_gain_over_without_biomarkers": demo.measure(0.02, 0.0, 0.04)}
+    text = _page(metrics=metrics).text("performance")
+    assert "the same model without biomarkers" in text and "Gain of expression and pharmacogenes alone" in text
 
 
 def test_provenance_is_complete() -> None:
@@ -139,6 +153,7 @@ def test_what_a_study_lacks_takes_one_line_each() -> None:
         "treatment": "Choice of treatment: not measured.",
         "strata": "Strata: not measured.",
         "drivers": "Drivers: not measured.",
+        "card": "Model card: not measured.",
         "reproduce": "Provenance: not measured.",
     }.items():
         assert page.text(section).split("\n")[1:] == [words]
@@ -168,9 +183,58 @@ def test_the_learning_curve_is_shown_from_few_to_all() -> None:
         {"share": share, "metric": "auroc", "value": value, "lower": value - 0.1, "upper": value + 0.1, "n": 100}
         for share, value in ((0.25, 0.55), (0.5, 0.6), (1.0, 0.65))
     ]
-    table = learning_table({"learning": [*points, {"share": 0.75, "metric": "auroc", "value": None, "n": 3}]})
-    assert table is not None
-    assert [(row.label, row.text[:4]) for row in table.rows] == [
-        ("25% of them", "0.55"), ("50% of them", "0.60"), ("all of them", "0.65"),
-    ]  # fmt: skip
-    assert learning_table({}) is None and learning_table({"learning": points[:1]}) is None
+    lost = {"share": 0.75, "metric": "auroc", "value": None, "n": 3}
+    text = _page(curves=demo.cohort().curves | {"learning": [*points, lost]}).text("performance")
+    shown = text[text.index("Would more people help") :].split("\n")
+    assert [line for line in shown if line in ("25%", "50%", "75%", "100%")] == ["25%", "50%", "100%"]
+    assert "Would more people help" not in _page(curves={"learning": points[:1]}).text("performance")
+
+
+def test_every_figure_of_the_page_comes_with_its_table_and_its_picture() -> None:
+    page = _page()
+    links = [given for tag, given in page.tags if tag == "a" and given.get("class") == "download"]
+    tables = [str(given["download"]) for given in links if str(given["download"]).endswith(".csv")]
+    pictures = [str(given["download"]) for given in links if str(given["download"]).endswith(".svg")]
+    assert [name.removesuffix(".csv") for name in tables] == [name.removesuffix(".svg") for name in pictures]
+    assert {"people", "headline", "calibration", "net_benefit", "features", "dependence_1"} <= {
+        name.removesuffix(".csv") for name in tables
+    }
+    assert all(str(given["href"]).startswith("data:") for given in links)
+
+
+def test_the_page_needs_no_script_and_stays_small() -> None:
+    html = cohort_report(demo.cohort())
+    assert "<script" not in html and "http://" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert len(html.encode()) < 1_000_000
+
+
+def test_a_name_with_html_in_it_is_shown_and_never_run() -> None:
+    bad = "<script>alert(1)</script>"
+    importance = demo.importance().with_columns(name=pl.lit(bad) + pl.col("name"), treatment=pl.lit(bad))
+    dependence = demo.dependence().with_columns(feature=pl.lit(bad))
+    flow = demo.flow().with_columns(step=pl.lit(bad) + pl.col("step"))
+    arms = demo.arms().with_columns(treatment=pl.lit(bad) + pl.col("treatment"))
+    html = cohort_report(demo.cohort(importance=importance, dependence=dependence, flow=flow, arms=arms, study=bad))
+    assert "<script" not in html and "&lt;script&gt;" in html
+    for given in (given for tag, given in Page(html).tags if tag == "a" and "href" in given):
+        assert "<" not in str(given["href"])
+
+
+def test_five_thousand_features_and_one_person_and_no_omics_make_a_page() -> None:
+    many = pl.DataFrame(
+        {
+            "level": "feature", "name": [f"gene_{place}" for place in range(5000)], "modality": "expression",
+            "treatment": "SNRI", "mean_abs_shap": [1 / (1 + place) for place in range(5000)], "lower": 0.0,
+            "upper": 1.0, "mean_shap": 0.0, "people": 561, "refits": 20,
+        }
+    )  # fmt: skip
+    html = cohort_report(demo.cohort(importance=many))
+    assert "gene_0" in html and "gene_4000" not in html and len(html) < 1_000_000
+    plain = demo.catalogue().filter(pl.col("modality") == "clinical")
+    one = demo.flow().with_columns(people=pl.lit(1), left_out=pl.lit(0))
+    page = _page(catalogue=plain, flow=one, metrics={}, curves={}, importance=demo.importance().clear(), arms=None)
+    assert "1 person analysed" in page.text() and "Drivers: not measured" not in page.text("performance")
+
+
+def test_equal_input_gives_equal_bytes() -> None:
+    assert cohort_report(demo.cohort()) == cohort_report(demo.cohort())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -33,9 +31,10 @@ from nociomics.report.pages import patient_profile
 from nociomics.report.pgx_advice import drug_groups
 from nociomics.report.pgx_card import PgxCardData, card_names, codeine_side_by_side, pgx_card, write_pgx_cards
 from nociomics.report.pgx_rows import gene_rows
+from tests.browser.checks import sheets
+from tests.browser.opening import chromium, opened
 from tests.report import demo
 from tests.report.html_page import Page, reading_grade
-from tests.report.test_browser import _FLAGS, screenshot
 
 _WORST = {
     "CYP2D6": "*4/*5",
@@ -370,15 +369,6 @@ def test_the_commands_write_cards_and_the_demonstration(tmp_path: Path) -> None:
     assert "An ultrarapid metaboliser" in (tmp_path / "codeine.html").read_text(encoding="utf-8")
 
 
-def _printed_pages(page: Path, paper: Path) -> int:
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("there is no chromium on this machine (Debian: apt-get install chromium)")
-    words = [f"--user-data-dir={paper.parent / 'profile'}", "--no-pdf-header-footer", f"--print-to-pdf={paper}"]
-    subprocess.run([browser, *_FLAGS, *words, page.as_uri()], check=True, capture_output=True, timeout=120)
-    return len(re.findall(rb"/Type\s*/Page\b(?!s)", paper.read_bytes()))
-
-
 def _most_advice() -> str:
     """As much advice as there can be: many genes ask for something, and an inhibitor changes what CYP2D6 asks for."""
     genes = {**_WORST, "CYP2D6": "*1/*1"}
@@ -397,11 +387,5 @@ def test_one_sentence_about_the_inhibitor_is_said_once() -> None:
 @pytest.mark.parametrize("html", [lambda: _html("worst"), lambda: _html("array"), _most_advice])
 def test_a_card_prints_on_at_most_two_pages(tmp_path: Path, html: Callable[[], str]) -> None:
     (tmp_path / "card.html").write_text(html(), encoding="utf-8")
-    assert 1 <= _printed_pages(tmp_path / "card.html", tmp_path / "card.pdf") <= 2
-
-
-@pytest.mark.parametrize("width", [1200, 500])
-def test_a_card_draws_in_a_browser(tmp_path: Path, width: int) -> None:
-    (tmp_path / "card.html").write_text(_html("worst"), encoding="utf-8")
-    assert screenshot(tmp_path / "card.html", tmp_path / "card.png", width)[0] == width
-    assert (tmp_path / "card.png").stat().st_size > 20_000, "more than an empty page"
+    with chromium() as browser, opened(browser, tmp_path / "card.html") as shown:
+        assert 1 <= sheets(shown.page) <= 2

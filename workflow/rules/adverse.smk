@@ -8,8 +8,8 @@ WRITES response/adverse_out_of_fold.parquet -> OutOfFold, response/adverse_model
 rule predict_adverse_out_of_fold:
     """Predict the adverse event under every treatment, out of fold and finally, or say why it cannot be."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         splits=rules.make_splits.output.splits,
     output:

@@ -26,11 +26,20 @@ TARGET = STUDY.target
 HAS_GROUPS = TARGET is not None and TARGET.groups is not None
 HAS_ADVERSE = TARGET is not None and TARGET.adverse_event is not None
 HAS_TREATMENTS = TARGET is not None and TARGET.treatment is not None
-COMPARATORS = (
-    ["treatment_only", "without_treatment", "clinical_only"]
-    if HAS_TREATMENTS
-    else ["clinical_only"]
+OMICS = [
+    *(["genotype"] if TABLES.genotype else []),
+    *(["pgx"] if TABLES.genotype or TABLES.diplotypes else []),
+    *(name for name in ("expression", "biomarkers") if getattr(TABLES, name)),
+    *sorted({block.name for block in TABLES.blocks}),
+]
+BLOCK_GAINS = (
+    [f"without_{name}" for name in OMICS] if STUDY.resampling.block_gains else []
 )
+COMPARATORS = [
+    *(["treatment_only", "without_treatment"] if HAS_TREATMENTS else []),
+    "clinical_only",
+    *BLOCK_GAINS,
+]
 
 
 wildcard_constraints:
@@ -197,6 +206,7 @@ def final_results():
     if TARGET is not None:
         made += [
             f"{RESULTS}/explanations/shap.parquet",
+            f"{RESULTS}/explanations/out_of_fold.parquet",
             f"{BUNDLE}/manifest.json",
             f"{RESULTS}/profiles",
             f"{RESULTS}/evaluation/tripod.html",

@@ -9,7 +9,7 @@ WRITES evaluation/metrics.json, evaluation/gate.json, evaluation/curves.json, ev
 rule evaluate_response:
     """Measure discrimination, calibration, benefit and heterogeneity out of fold, with intervals."""
     input:
-        out_of_fold=rules.predict_out_of_fold.output,
+        out_of_fold=rules.predict_out_of_fold.output.predictions,
         comparators=expand(
             f"{RESULTS}/response/comparators/{{variant}}.parquet", variant=COMPARATORS
         ),
@@ -19,8 +19,8 @@ rule evaluate_response:
         adverse=(
             rules.predict_adverse_out_of_fold.output.out_of_fold if HAS_ADVERSE else []
         ),
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         splits=rules.make_splits.output.splits,
         propensity=rules.estimate_propensities.output.propensities,

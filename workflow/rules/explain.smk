@@ -1,8 +1,10 @@
 """Why each prediction is as it is.
 
-READS  export/model, harmonised/features.parquet
+READS  export/model, harmonised/features.parquet, response/{predictions,out_of_fold_values}.parquet, evaluation/gate.json
 WRITES explanations/shap.parquet -> ShapValues, explanations/base.parquet -> BaseValues,
-       explanations/importance.parquet -> Importance, explanations/stability.parquet -> ExplanationStability
+       explanations/importance.parquet -> Importance, explanations/stability.parquet -> ExplanationStability,
+       explanations/dependence.parquet -> Dependence, explanations/out_of_fold.parquet -> OutOfFoldValues,
+       explanations/out_of_fold_importance.parquet -> Importance
 """
 
 
@@ -17,6 +19,7 @@ rule explain_predictions:
         base=f"{RESULTS}/explanations/base.parquet",
         importance=f"{RESULTS}/explanations/importance.parquet",
         stability=f"{RESULTS}/explanations/stability.parquet",
+        dependence=f"{RESULTS}/explanations/dependence.parquet",
     log:
         f"{LOGS}/explain_predictions.log",
     benchmark:
@@ -44,5 +47,33 @@ rule explain_predictions:
             --base {output.base:q} \
             --importance {output.importance:q} \
             --stability {output.stability:q} \
+            --dependence {output.dependence:q} \
+            &>{log:q}
+        """
+
+
+rule explain_out_of_fold:
+    """Explanations by models that did not train on the person, as far as the gate lets them through."""
+    input:
+        explanations=rules.predict_out_of_fold.output.explanations,
+        gate=rules.evaluate_response.output.gate,
+        predictions=rules.predict_cohort.output.predictions,
+    output:
+        explanations=f"{RESULTS}/explanations/out_of_fold.parquet",
+        importance=f"{RESULTS}/explanations/out_of_fold_importance.parquet",
+    log:
+        f"{LOGS}/explain_out_of_fold.log",
+    benchmark:
+        f"{BENCHMARKS}/explain_out_of_fold.tsv"
+    params:
+        code=code_digest("errors.py", "tables", "models", "explain", "cli/explain.py"),
+    shell:
+        r"""
+        nociomics explain out-of-fold \
+            --values {input.explanations:q} \
+            --gate {input.gate:q} \
+            --predictions {input.predictions:q} \
+            --output {output.explanations:q} \
+            --importance {output.importance:q} \
             &>{log:q}
         """

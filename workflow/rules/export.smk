@@ -11,9 +11,9 @@ rule export_bundle:
         model=rules.fit_response.output,
         adverse=rules.predict_adverse_out_of_fold.output.model if HAS_ADVERSE else [],
         strata=rules.find_strata.output.model,
-        out_of_fold=rules.predict_out_of_fold.output,
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        out_of_fold=rules.predict_out_of_fold.output.predictions,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         metrics=rules.evaluate_response.output.metrics,
         gate=rules.evaluate_response.output.gate,
@@ -35,7 +35,14 @@ rule export_bundle:
         background=STUDY.response.background_people,
         seed=STUDY.seed,
         code=code_digest(
-            "errors.py", "tables", "models", "evaluate", "export", "cli/export.py"
+            "errors.py",
+            "knowledge",
+            "tables",
+            "models",
+            "evaluate",
+            "explain",
+            "export",
+            "cli/export.py",
         ),
     shell:
         r"""
@@ -76,7 +83,14 @@ rule predict_cohort:
         folder=subpath(input.bundle, parent=True),
         harm_weight=harm_weight(),
         code=code_digest(
-            "errors.py", "tables", "models", "evaluate", "export", "cli/export.py"
+            "errors.py",
+            "knowledge",
+            "tables",
+            "models",
+            "evaluate",
+            "explain",
+            "export",
+            "cli/export.py",
         ),
     shell:
         r"""

@@ -3,6 +3,7 @@
 READS  ingested/*.parquet, pgx/calls.parquet
 WRITES harmonised/features.parquet -> Features, harmonised/feature_catalogue.parquet -> FeatureCatalogue,
        harmonised/target.parquet -> TargetRows, harmonised/cohort_flow.parquet -> CohortFlow
+GIVES  TRAINING, the features and target of the people whom models learn from: everybody, or training/*.parquet
 """
 
 
@@ -68,3 +69,44 @@ rule harmonise_features:
             --output {params.folder:q} \
             &>{log:q}
         """
+
+
+TRAINING = rules.harmonise_features.output
+
+if STUDY.training_sample.people is not None:
+
+    rule sample_people:
+        """Draw the people whom models learn from, in a cohort that holds more than they need."""
+        input:
+            features=rules.harmonise_features.output.features,
+            target=rules.harmonise_features.output.target,
+        output:
+            features=f"{RESULTS}/training/features.parquet",
+            target=f"{RESULTS}/training/target.parquet",
+        log:
+            f"{LOGS}/sample_people.log",
+        benchmark:
+            f"{BENCHMARKS}/sample_people.tsv"
+        params:
+            people=STUDY.training_sample.people,
+            seed=STUDY.seed,
+            folder=subpath(output.features, parent=True),
+            code=code_digest(
+                "errors.py",
+                "tables",
+                "models/training_sample.py",
+                "models/people_order.py",
+                "cli/harmonise.py",
+            ),
+        shell:
+            r"""
+            nociomics harmonise sample \
+                --features {input.features:q} \
+                --target-rows {input.target:q} \
+                --people {params.people} \
+                --seed {params.seed} \
+                --output {params.folder:q} \
+                &>{log:q}
+            """
+
+    TRAINING = rules.sample_people.output

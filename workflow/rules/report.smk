@@ -1,7 +1,7 @@
 """Pages that people read without a network.
 
 READS  every result of the study
-WRITES report.html, strata/report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
+WRITES report.html, figures/<category>/<figure>.svg and .csv, strata/report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
 """
 
 
@@ -25,18 +25,27 @@ rule report_cohort:
                 rules.evaluate_response.output.arms,
                 rules.predict_cohort.output.predictions,
                 rules.predict_cohort.output.effects,
-                rules.explain_predictions.output.shap,
-                rules.explain_predictions.output.base,
+                rules.explain_predictions.output.importance,
+                rules.explain_predictions.output.stability,
+                rules.explain_predictions.output.dependence,
             ]
             if TARGET is not None
             else []
         ),
+        features=rules.harmonise_features.output.features,
     output:
-        report(
+        page=report(
             f"{RESULTS}/report.html",
             caption="../report/cohort.rst",
             category="Cohort",
-            labels={"study": STUDY.study},
+            labels={"study": STUDY.study, "figure": "the whole report"},
+        ),
+        figures=report(
+            directory(f"{RESULTS}/figures"),
+            patterns=["{category}/{figure}.svg"],
+            caption="../report/figures.rst",
+            category="{category}",
+            labels={"study": STUDY.study, "figure": "{figure}"},
         ),
     log:
         f"{LOGS}/report_cohort.log",
@@ -44,13 +53,12 @@ rule report_cohort:
         f"{BENCHMARKS}/report_cohort.tsv"
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
-        results=subpath(output[0], parent=True),
+        results=subpath(output.page, parent=True),
         code=code_digest(
             "errors.py",
             "knowledge",
             "tables",
             "models/settings.py",
-            "explain/importance.py",
             "config.py",
             "report",
             "cli/report.py",
@@ -61,7 +69,8 @@ rule report_cohort:
         nociomics report cohort \
             --study {params.study:q} \
             --results {params.results:q} \
-            --output {output:q} \
+            --output {output.page:q} \
+            --figures {output.figures:q} \
             &>{log:q}
         """
 
@@ -84,7 +93,7 @@ rule report_tripod:
             f"{RESULTS}/evaluation/tripod.html",
             caption="../report/tripod.rst",
             category="Cohort",
-            labels={"study": STUDY.study},
+            labels={"study": STUDY.study, "figure": "TRIPOD+AI checklist"},
         ),
     log:
         f"{LOGS}/report_tripod.log",
@@ -118,6 +127,7 @@ rule report_strata:
     input:
         patients=ingested("patients"),
         features=rules.harmonise_features.output.features,
+        training=TRAINING.features,
         found=rules.find_strata.output,
         described=rules.describe_strata.output,
         judged=rules.judge_pain_mechanisms.output,
@@ -126,8 +136,8 @@ rule report_strata:
         report(
             f"{RESULTS}/strata/report.html",
             caption="../report/strata.rst",
-            category="Cohort",
-            labels={"study": STUDY.study},
+            category="Strata",
+            labels={"study": STUDY.study, "figure": "the strata page"},
         ),
     log:
         f"{LOGS}/report_strata.log",
@@ -174,6 +184,11 @@ rule report_profiles:
         effects=rules.predict_cohort.output.effects,
         shap=rules.explain_predictions.output.shap,
         base=rules.explain_predictions.output.base,
+        stability=rules.explain_predictions.output.stability,
+        dates=[
+            *([ingested("responses")] if has("questionnaires") else []),
+            *([ingested("biomarkers")] if has("biomarkers") else []),
+        ],
     output:
         directory(f"{RESULTS}/profiles"),
     log:
@@ -192,6 +207,7 @@ rule report_profiles:
             "models",
             "cli/report.py",
             "cli/profile_data.py",
+            "cli/profile_folder.py",
             "cli/strata_data.py",
         ),
     shell:

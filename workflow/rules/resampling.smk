@@ -8,8 +8,8 @@ WRITES response/permutations/{number}.parquet -> Permutations, response/learning
 rule permute_outcomes:
     """Measure what the pipeline finds where there is nothing to find; the first part holds the real outcomes too."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
@@ -50,8 +50,8 @@ rule permute_outcomes:
 rule learn_from_fewer:
     """Predict out of fold from a share of each training part: one point of the learning curve."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,

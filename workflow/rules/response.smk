@@ -2,6 +2,7 @@
 
 READS  harmonised/{features,feature_catalogue,target}.parquet, ingested/{dosages,expression}.parquet
 WRITES response/splits.parquet -> Splits, response/out_of_fold.parquet -> OutOfFold,
+       response/out_of_fold_values.parquet -> OutOfFoldValues (kept for explain_out_of_fold, which asks the gate first),
        response/comparators/{variant}.parquet -> OutOfFold,
        response/propensities.parquet -> Propensities, response/observation.parquet -> Observation, response/propensity.json, response/model/
 """
@@ -10,8 +11,8 @@ WRITES response/splits.parquet -> Splits, response/out_of_fold.parquet -> OutOfF
 rule make_splits:
     """Divide people into folds once, with near-duplicate people kept together."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         dosages=ingested("dosages") if TABLES.genotype else [],
         same_people=GENOTYPE_FIGURES.get("same_people", []),
@@ -54,15 +55,16 @@ rule make_splits:
 
 
 rule predict_out_of_fold:
-    """Predict everybody under every treatment by models that never saw that person."""
+    """Predict everybody under every treatment by models that never saw that person, and explain by the same models."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
     output:
-        f"{RESULTS}/response/out_of_fold.parquet",
+        predictions=f"{RESULTS}/response/out_of_fold.parquet",
+        explanations=f"{RESULTS}/response/out_of_fold_values.parquet",
     log:
         f"{LOGS}/predict_out_of_fold.log",
     benchmark:
@@ -70,15 +72,31 @@ rule predict_out_of_fold:
     params:
         variant="full",
         skip="",
+        explanations=option(
+            "--values", f"{RESULTS}/response/out_of_fold_values.parquet"
+        ),
         target=section("target"),
         blocks=section("blocks"),
         settings=section("response"),
         seed=STUDY.seed,
-        code=code_digest("errors.py", "tables", "models", "cli/response.py"),
+        code=code_digest(
+            "errors.py",
+            "tables",
+            "models",
+            "explain/__init__.py",
+            "explain/explanation_tables.py",
+            "explain/global_view.py",
+            "explain/out_of_fold.py",
+            "explain/probability_values.py",
+            "explain/shap_values.py",
+            "explain/tree_leaves.py",
+            "explain/tree_tables.py",
+            "cli/response.py",
+        ),
     shell:
         r"""
         nociomics response cross-validate \
-            --variant {params.variant:q} {params.skip} \
+            --variant {params.variant:q} {params.skip} {params.explanations} \
             --target-rows {input.target:q} \
             --features {input.features:q} \
             --catalogue {input.catalogue:q} \
@@ -87,44 +105,50 @@ rule predict_out_of_fold:
             --blocks {params.blocks:q} \
             --settings {params.settings:q} \
             --seed {params.seed} \
-            --output {output:q} \
+            --output {output.predictions:q} \
             &>{log:q}
         """
 
 
 use rule predict_out_of_fold as compare_out_of_fold with:
     output:
-        f"{RESULTS}/response/comparators/{{variant}}.parquet",
+        predictions=f"{RESULTS}/response/comparators/{{variant}}.parquet",
     log:
         f"{LOGS}/compare_out_of_fold/{{variant}}.log",
     benchmark:
         f"{BENCHMARKS}/compare_out_of_fold/{{variant}}.tsv"
     params:
         variant="{variant}",
+        # what one block adds is told by the first repeat of the folds: another cross-validation for each block
+        skip=lambda wildcards: (
+            "--first-repeat" if wildcards.variant in BLOCK_GAINS else ""
+        ),
+        explanations="",
 
 
 use rule predict_out_of_fold as hold_out_groups with:
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.group_splits,
     output:
-        f"{RESULTS}/response/held_out_groups.parquet",
+        predictions=f"{RESULTS}/response/held_out_groups.parquet",
     log:
         f"{LOGS}/hold_out_groups.log",
     benchmark:
         f"{BENCHMARKS}/hold_out_groups.tsv"
     params:
         skip="--skip-unlearnable",
+        explanations="",
 
 
 rule estimate_propensities:
     """Estimate who gets which treatment where nobody was randomised, and whose outcome is observed, out of fold."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         splits=rules.make_splits.output.splits,
     output:
@@ -158,8 +182,8 @@ rule estimate_propensities:
 rule fit_response:
     """Fit the final model on everybody with an outcome."""
     input:
-        target=rules.harmonise_features.output.target,
-        features=rules.harmonise_features.output.features,
+        target=TRAINING.target,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,

@@ -11,7 +11,8 @@ WRITES strata/assignments.parquet -> Assignments, strata/summary.json, strata/mo
 rule find_strata:
     """Reduce people to factor scores and see whether more than one stratum exists."""
     input:
-        features=rules.harmonise_features.output.features,
+        features=TRAINING.features,
+        everybody=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
     output:
         assignments=f"{RESULTS}/strata/assignments.parquet",
@@ -38,6 +39,7 @@ rule find_strata:
         r"""
         nociomics strata find \
             --features {input.features:q} \
+            --everybody {input.everybody:q} \
             --catalogue {input.catalogue:q} \
             --settings {params.settings:q} \
             --blocks {params.blocks:q} \
@@ -59,9 +61,9 @@ rule describe_strata:
             )
             if has(named)
         ],
-        features=rules.harmonise_features.output.features,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
-        target=rules.harmonise_features.output.target,
+        target=TRAINING.target,
         assignments=rules.find_strata.output.assignments,
         scores=rules.find_strata.output.scores,
         summary=rules.find_strata.output.summary,
@@ -147,7 +149,7 @@ rule judge_pain_mechanisms:
 rule challenge_strata:
     """Group the same people in other ways and compare them with the strata."""
     input:
-        features=rules.harmonise_features.output.features,
+        features=TRAINING.features,
         catalogue=rules.harmonise_features.output.catalogue,
         model=rules.find_strata.output.model,
     output:

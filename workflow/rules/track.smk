@@ -1,6 +1,6 @@
 """What MLflow is told. One rule prepares the store and one logs; training never waits for either.
 
-READS  report.html, evaluation/*, export/model, strata/*
+READS  report.html, quality/*, evaluation/*, response/out_of_fold.parquet, explanations/importance.parquet, export/model, strata/*
 WRITES results/mlflow.db (or MLFLOW_TRACKING_URI), tracking.json, strata/tracking.json
 """
 
@@ -13,6 +13,7 @@ rule initialise_tracking:
         f"{LOGS}/initialise_tracking.log",
     benchmark:
         f"{BENCHMARKS}/initialise_tracking.tsv"
+    localrule: True
     params:
         results=subpath(output[0], ancestor=2),
         code=code_digest("errors.py", "tables", "tracking", "cli/track.py"),
@@ -23,13 +24,16 @@ rule initialise_tracking:
 
 
 rule log_run:
-    """Log this run's parameters, metrics, data digests, report and model."""
+    """Log this run, one run per stage and outer fold below it, digests of its data, and its model."""
     input:
         store=rules.initialise_tracking.output,
         report=rules.report_cohort.output,
         quality=rules.report_quality.output,
-        metrics=rules.evaluate_response.output.metrics,
-        gate=rules.evaluate_response.output.gate,
+        tripod=rules.report_tripod.output,
+        flow=rules.harmonise_features.output.flow,
+        out_of_fold=rules.predict_out_of_fold.output.predictions,
+        evaluation=rules.evaluate_response.output,
+        explanations=rules.explain_predictions.output,
         bundle=rules.export_bundle.output.manifest,
         features=rules.harmonise_features.output.features,
         target=rules.harmonise_features.output.target,
@@ -39,6 +43,7 @@ rule log_run:
         f"{LOGS}/log_run.log",
     benchmark:
         f"{BENCHMARKS}/log_run.tsv"
+    localrule: True
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], parent=True),
@@ -52,7 +57,9 @@ rule log_run:
             "report",
             "config.py",
             "tracking",
+            "cli/strata_data.py",
             "cli/track.py",
+            "cli/track_records.py",
         ),
     shell:
         r"""
@@ -77,6 +84,7 @@ rule log_strata:
         f"{LOGS}/log_strata.log",
     benchmark:
         f"{BENCHMARKS}/log_strata.tsv"
+    localrule: True
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], ancestor=2),
@@ -92,8 +100,9 @@ rule log_strata:
             "report",
             "config.py",
             "tracking",
-            "cli/track.py",
             "cli/strata_data.py",
+            "cli/track.py",
+            "cli/track_records.py",
         ),
     shell:
         r"""

@@ -12,9 +12,11 @@ from nociomics.cli import (
     biomarkers,
     checklist,
     config,
+    drift,
     evaluate,
     explain,
     export,
+    fhir,
     genotypes,
     harmonise,
     ingest,
@@ -28,6 +30,7 @@ from nociomics.cli import (
     resampling,
     response,
     run,
+    serve,
     simulate,
     strata,
     track,
@@ -67,12 +70,15 @@ for command in (
     genotypes.genotypes,
     pharmacogenes.pgx,
     predict.predict,
+    serve.serve,
+    drift.drift,
     config.config,
 ):
     app.command()(command)
 
 
 app.add_typer(interchange.app, name="interchange", help="Harmonised cohorts as MuData, AnnData or tidy tables.")
+app.add_typer(fhir.app, name="fhir", help="FHIR R4 messages to tables, and results to FHIR R4.")
 
 for name, stage, meaning in (
     ("ingest", ingest.app, "Read and check a study's tables."),

@@ -34,10 +34,16 @@ def bundle(
     background: Annotated[int, typer.Option(help="training people stored for explanations")] = 100,
     adverse: Annotated[Path | None, typer.Option(help="response/adverse_model")] = None,
     propensity: Annotated[Path | None, typer.Option(help="response/propensity.json")] = None,
+    required: Annotated[
+        list[str] | None, typer.Option(help="feature without which nobody is answered; may be repeated")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="key file to sign with; also NOCIOMICS_BUNDLE_KEY")] = None,
+    onnx: Annotated[bool, typer.Option(help="also write model.onnx, where it gives the same answers")] = True,
 ) -> None:
     """Gather model, strata, gate, intervals, schema and golden rows into one folder with hashes."""
     from nociomics.export.background import background_people
     from nociomics.export.bundle import write_bundle
+    from nociomics.export.signature import key_file
     from nociomics.models.intervals import outcome_widths
     from nociomics.models.propensity import load_propensity
     from nociomics.models.response import load_response
@@ -64,6 +70,9 @@ def bundle(
         background_people(fitted, people, rows, background, seed),
         adverse=None if harm is None else load_response(read_json(harm / "model.json"), harm),
         propensity=None if propensity is None else load_propensity(read_json(propensity)),
+        required=required or (),
+        key=key_file(key),
+        onnx=onnx,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nociomics.cli.options import Output, StudyJson, study_section
+from nociomics.cli.options import Features, Output, Seed, StudyJson, TargetRows, study_section
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -48,3 +48,23 @@ def features(
         write_table(prepared.score_matches, SCORE_MATCHES, output / "score_matches.parquet")
     write_table(prepared.safety_items, SAFETY_ITEMS, output / "safety_items.parquet")
     write_table(findings_frame(prepared.findings), FINDINGS, output / "findings.parquet")
+
+
+@app.command()
+def sample(
+    features: Features,
+    target_rows: TargetRows,
+    people: Annotated[int, typer.Option(min=1, help="how many")],
+    seed: Seed,
+    output: Output,
+) -> None:
+    """Draw the people whom models learn from, at random."""
+    from nociomics.models.training_sample import draw_training_sample
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.harmonised import FEATURES, TARGET_ROWS
+
+    kept, target = draw_training_sample(
+        read_table(features, FEATURES), read_table(target_rows, TARGET_ROWS), people, seed
+    )
+    write_table(kept, FEATURES, output / "features.parquet")
+    write_table(target, TARGET_ROWS, output / "target.parquet")

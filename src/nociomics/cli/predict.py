@@ -18,6 +18,11 @@ def predict(
     study: Annotated[Path, typer.Argument(metavar="STUDY.yaml", help="names the new patients' tables")],
     output: Annotated[Path, typer.Option("--output", "-o", help="predictions.parquet to write")],
     harm_weight: HarmWeight = None,
+    key: Annotated[
+        Path | None, typer.Option(help="key file that the model must be signed with; also NOCIOMICS_BUNDLE_KEY")
+    ] = None,
+    most_people: Annotated[int, typer.Option(min=1, help="refuse a table of more people")] = 10_000,
+    seconds: Annotated[float, typer.Option(min=0, help="give up after so long; 0 for no limit")] = 0,
 ) -> None:
     """Predict new patients; effects.parquet and assignments.parquet are written beside the predictions.
 
@@ -29,24 +34,30 @@ def predict(
     """
     from nociomics.config import data_folder, load_config
     from nociomics.export.bundle import load_bundle
+    from nociomics.export.gate import Limits
     from nociomics.export.harm_weights import weigh_harm
-    from nociomics.export.prediction import predict_people
+    from nociomics.export.prediction import predict_admitted
     from nociomics.preparation import lacking_features, read_new_people, variants_of
     from nociomics.tables.files import write_table
     from nociomics.tables.results import ASSIGNMENTS, EFFECTS, PREDICTIONS
 
-    bundle = load_bundle(model)
+    bundle = load_bundle(model, key)
     asked = load_config(study)
     wanted = variants_of(bundle.schema)
     prepared = read_new_people(asked, data_folder(asked, study.resolve().parent), wanted)
     people, of_study = prepared.features, harm_weight
     if of_study is None and asked.target is not None:
         of_study = asked.target.harm_weight
-    predictions, effects = predict_people(bundle, people, bundle.baseline(people))
+    limits = Limits(most_people, seconds or None)
+    admitted = bundle.input_gate.admit(people, limits)
+    predictions, effects = predict_admitted(bundle, admitted, bundle.baseline(people), limits)
     predictions = weigh_harm(predictions, effects, bundle, prepared.harm_weights, of_study)
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")
-    write_table(bundle.strata.assign(people), ASSIGNMENTS, output.parent / "assignments.parquet")
+    write_table(bundle.strata.assign(admitted.features), ASSIGNMENTS, output.parent / "assignments.parquet")
+    for note in admitted.notes:
+        if "does not know" in note:
+            typer.echo(f"{note}.", err=True)
     lacking = lacking_features(bundle.schema, people)
     if lacking:
         words = "; ".join(f"{missing} of {every} of {modality}" for modality, (missing, every) in lacking.items())

@@ -11,7 +11,11 @@ import typer
 from nociomics.cli.options import Catalogue, Output, StudyJson, whole_study
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
+
+    from nociomics.report.charts_figures import Figure
 
 _INVENTED = {
     "A poor metaboliser": "*4/*4",
@@ -71,11 +75,19 @@ def _figures(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 @app.command()
-def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
-    """Write the cohort report: one page that needs no network."""
+def cohort(
+    study: StudyJson,
+    results: Annotated[Path, typer.Option(help="results/<study>")],
+    output: Output,
+    figures: Annotated[
+        Path | None, typer.Option(help="folder of the page's figures as SVG with their tables; replaced as a whole")
+    ] = None,
+) -> None:
+    """Write the cohort report: one page that needs no network, and its figures as files."""
     from nociomics import __version__
     from nociomics.cli.strata_data import optional_table, pain_types
-    from nociomics.report.pages import CohortReportData, cohort_report
+    from nociomics.report.charts_figures import cohort_figures
+    from nociomics.report.cohort import CohortReportData, cohort_report
     from nociomics.tables.files import read_json, read_table, write_text
     from nociomics.tables.finding import FINDINGS
     from nociomics.tables.harmonised import COHORT_FLOW, FEATURE_CATALOGUE
@@ -95,10 +107,43 @@ def cohort(study: StudyJson, results: Annotated[Path, typer.Option(help="results
         assignments=read_table(results / "strata" / "assignments.parquet", ASSIGNMENTS),
         strata_associations=optional_table(results / "strata" / "associations.parquet", STRATA_ASSOCIATIONS),
         pain_types=pain_types(results),
-        provenance=_provenance(config),
+        provenance=_provenance(config, results),
         **predicted,
     )
-    write_text(cohort_report(data), output)
+    drawings = cohort_figures(data)
+    write_text(cohort_report(data, drawings), output)
+    if figures is not None:
+        _write_figures(drawings, figures)
+
+
+def _write_figures(drawings: list[Figure], folder: Path) -> None:
+    """Write each figure and its table below a folder per category; the folder is there whole or not at all."""
+    from nociomics.report.downloads import table_text
+    from nociomics.tables.files import write_text
+
+    def fill(draft: Path) -> None:
+        for drawing in drawings:
+            write_text(drawing.file, draft / drawing.category / f"{drawing.name}.svg")
+            write_text(table_text(drawing.table), draft / drawing.category / f"{drawing.name}.csv")
+
+    _replace_folder(folder, fill)
+
+
+def _replace_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a folder beside its place, then put it there."""
+    import shutil
+    import tempfile
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        fill(draft)
+        draft.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 @app.command()
@@ -115,33 +160,44 @@ def strata(study: StudyJson, results: Annotated[Path, typer.Option(help="results
 
 
 def _predicted(results: Path) -> dict[str, Any]:
-    from nociomics.explain.importance import feature_importance, modality_importance
+    from nociomics.cli.strata_data import optional_table
+    from nociomics.tables import results as contracts
     from nociomics.tables.files import read_json, read_table
-    from nociomics.tables.results import ARMS, EFFECTS, PREDICTIONS, SHAP_VALUES
 
-    shap = read_table(results / "explanations" / "shap.parquet", SHAP_VALUES)
+    explanations = {
+        "importance": contracts.IMPORTANCE,
+        "stability": contracts.EXPLANATION_STABILITY,
+        "dependence": contracts.DEPENDENCE,
+    }
     return {
-        "arms": read_table(results / "evaluation" / "arms.parquet", ARMS),
+        "arms": read_table(results / "evaluation" / "arms.parquet", contracts.ARMS),
         "metrics": read_json(results / "evaluation" / "metrics.json"),
         "gate": read_json(results / "evaluation" / "gate.json"),
         "curves": read_json(results / "evaluation" / "curves.json"),
-        "importance": feature_importance(shap),
-        "modality_importance": modality_importance(shap),
-        "effects": read_table(results / "response" / "effects.parquet", EFFECTS),
-        "predictions": read_table(results / "response" / "predictions.parquet", PREDICTIONS),
+        "effects": read_table(results / "response" / "effects.parquet", contracts.EFFECTS),
+        "predictions": read_table(results / "response" / "predictions.parquet", contracts.PREDICTIONS),
+        **{
+            name: optional_table(results / "explanations" / f"{name}.parquet", contract)
+            for name, contract in explanations.items()
+        },
     }
 
 
-def _provenance(config: Any) -> dict[str, str]:
+def _provenance(config: Any, results: Path) -> dict[str, str]:
+    import hashlib
     from importlib.metadata import version
 
-    from nociomics.config import code_commit, config_digest
+    from nociomics.config import code_commit, code_digest, config_digest
 
-    libraries = ("polars", "scikit-learn", "xgboost-cpu", "shap", "snakemake", "mlflow")
+    libraries = ("polars", "scikit-learn", "xgboost-cpu", "altair", "vl-convert-python", "snakemake", "mlflow")
+    features = hashlib.sha256((results / "harmonised" / "features.parquet").read_bytes()).hexdigest()
     return {
         "nociomics": version("nociomics"),
         "commit": code_commit(),
+        "code (digest)": code_digest("."),
+        "knowledge (digest)": code_digest("knowledge"),
         "configuration (SHA-256)": config_digest(config),
+        "harmonised data (SHA-256)": features,
         "seed": str(config.seed),
         "libraries": ", ".join(f"{name} {version(name)}" for name in libraries),
         **({"data": config.source} if config.source else {}),
@@ -149,26 +205,32 @@ def _provenance(config: Any) -> dict[str, str]:
 
 
 @app.command()
-def profiles(study: StudyJson, results: Annotated[Path, typer.Option(help="results/<study>")], output: Output) -> None:
-    """Write one page per patient into a folder."""
-    import shutil
-    import tempfile
+def profiles(
+    study: Annotated[str, typer.Option("--study", help="the study's YAML file, or its keys as JSON")],
+    results: Annotated[Path, typer.Option(help="results/<study>")],
+    output: Output,
+    ids: Annotated[str, typer.Option(help="people who get a page, as P001,P002; other pages are left alone")] = "",
+    people: Annotated[int | None, typer.Option(min=0, help="so many people, in the order of the ids")] = None,
+) -> None:
+    """Write one page per patient into a folder.
 
+    Everyone gets one in a study of up to 2000 people; of more, those whom --ids, --people or the study's own settings
+    name. Without --ids the folder is replaced as a whole.
+
+    Example: nociomics report profiles --study study.yaml --results results/demo --output pages --ids P0001,P0002
+    """
     from nociomics.cli.profile_data import profile_pages
-    from nociomics.tables.files import write_text
+    from nociomics.cli.profile_folder import add_pages, replace_pages
+    from nociomics.config import load_config
 
-    config = whole_study(study)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
-    try:
-        for name, page in profile_pages(config, results):
-            write_text(page, draft / name)
-        draft.chmod(0o755)
-        if output.exists():
-            shutil.rmtree(output)
-        os.replace(draft, output)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    config = load_config(Path(study)) if study.endswith((".yaml", ".yml")) else whole_study(study)
+    if people is not None:
+        config = config.model_copy(
+            update={"profiles": config.profiles.model_copy(update={"people": people, "ids": []})}
+        )
+    asked = [name.strip() for name in ids.split(",") if name.strip()]
+    pages = profile_pages(config, results, asked)
+    (add_pages if asked else replace_pages)(pages, output)
 
 
 @app.command()

@@ -95,32 +95,48 @@ def cross_validate(
     settings: SettingsJson,
     seed: Seed,
     output: Output,
-    variant: Annotated[str, typer.Option(help="full, treatment_only, without_treatment or clinical_only")] = "full",
+    variant: Annotated[
+        str, typer.Option(help="full, treatment_only, without_treatment, clinical_only or without_<modality>")
+    ] = "full",
+    first_repeat: Annotated[bool, typer.Option("--first-repeat", help="the folds of the first repeat alone")] = False,
     skip_unlearnable: Annotated[
         bool, typer.Option(help="leave out folds whose training part is too small, instead of stopping")
     ] = False,
+    values: Annotated[
+        Path | None, typer.Option(help="Shapley values of these predictions to write, for `nociomics explain`")
+    ] = None,
 ) -> None:
-    """Predict everybody under every treatment by models that never saw that person."""
+    """Predict everybody under every treatment by models that never saw that person, and explain each prediction."""
     import logging
 
+    import polars as pl
+
+    from nociomics.explain.out_of_fold import OutOfFoldExplanations
     from nociomics.models.response import out_of_fold
     from nociomics.models.settings import BlockSettings, ResponseSettings
     from nociomics.tables.files import read_table, write_table
-    from nociomics.tables.results import OUT_OF_FOLD, SPLITS
+    from nociomics.tables.results import OUT_OF_FOLD, OUT_OF_FOLD_VALUES, SPLITS
     from nociomics.tables.study import Target
 
     folds = read_table(splits, SPLITS)
+    if first_repeat:
+        folds = folds.filter(pl.col("repeat") == pl.col("repeat").min())
+    chosen = section(settings, ResponseSettings)
+    explanations = OutOfFoldExplanations(chosen.background_people, seed)
     predicted = out_of_fold(
         read_training(target_rows, features, catalogue),
         folds,
         section(target, Target),
         section(blocks, BlockSettings),
-        section(settings, ResponseSettings),
+        chosen,
         seed,
         variant,
         skip_unlearnable=skip_unlearnable,
+        seen=explanations if values is not None else None,
     )
     write_table(predicted, OUT_OF_FOLD, output)
+    if values is not None:
+        write_table(explanations.frame(), OUT_OF_FOLD_VALUES, values)
     logging.getLogger(__name__).info("%s: %d predictions out of fold", variant, predicted.height)
 
 

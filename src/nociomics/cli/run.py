@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nociomics.cli.run_failures import what_failed
 from nociomics.errors import NociomicsError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _DONE = re.compile(r"(\d+) of (\d+) steps \(\d+%\) done")
 _NOTHING = "Nothing to be done"
+_PROFILE_OPTIONS = ("--profile", "--workflow-profile")
 _STARTED = re.compile(r"^\s*(?:local)?rule (\w+):")
 
 
@@ -77,9 +79,12 @@ def run(
     _require_files(config, study)
     extra = snakemake or []
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile()), "--configfile", str(study.resolve())]
-    if not any(word.split("=")[0] in ("--profile", "--workflow-profile") for word in extra):
-        command += ["--workflow-profile", str(snakefile().parents[1] / "profiles" / "default")]
-    command += ["--cores", str(cores or os.cpu_count() or 1), "--rerun-incomplete", *extra]
+    if any(word.split("=")[0] in _PROFILE_OPTIONS for word in extra):
+        # with an executor of its own, a profile says how many jobs; --cores would hold them to this machine's
+        command += ["--cores", str(cores)] if cores else []
+    else:
+        command += ["--workflow-profile", str(_profiles() / "default"), "--cores", str(cores or os.cpu_count() or 1)]
+    command += ["--rerun-incomplete", *_with_own_profiles(extra)]
     if any(word in extra for word in ("-n", "--dry-run", "--dryrun", "--list", "--unlock", "--summary")):
         raise typer.Exit(subprocess.run(command, check=False).returncode)
     results = Path("results") / config.study
@@ -87,7 +92,7 @@ def run(
     began = time.time()
     code = _with_progress(command, results / "logs" / "snakemake.log")
     if code != 0:
-        raise NociomicsError(_what_failed(results, began))
+        raise NociomicsError(what_failed(results, began))
     _say_where(config, results)
 
 
@@ -98,6 +103,36 @@ def snakefile() -> Path:
         if (root / "workflow" / "Snakefile").is_file():
             return root / "workflow" / "Snakefile"
     raise NociomicsError("This installation has no workflow; install nociomics again from its repository or a wheel.")
+
+
+def _profiles() -> Path:
+    """Return the folder of this installation's profiles."""
+    return snakefile().parents[1] / "profiles"
+
+
+def _with_own_profiles(words: list[str]) -> list[str]:
+    """Turn ``--profile slurm`` into this installation's profile of that name, unless the user has one.
+
+    Snakemake itself looks for a name in its own folder of settings, and for a path in the current folder.
+    """
+    named = []
+    for place, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if equals and option in _PROFILE_OPTIONS:
+            named.append(f"{option}={_own_profile(value)}")
+        elif place and words[place - 1] in _PROFILE_OPTIONS:
+            named.append(_own_profile(word))
+        else:
+            named.append(word)
+    return named
+
+
+def _own_profile(name: str) -> str:
+    own = _profiles() / name
+    theirs = (Path(name), Path.home() / ".config" / "snakemake" / name)
+    if "/" in name or any(path.is_dir() for path in theirs) or not (own / "config.yaml").is_file():
+        return name
+    return str(own)
 
 
 def _require_files(config: Config, study: Path) -> None:
@@ -195,32 +230,6 @@ def _show(lines: Iterator[str]) -> None:
                 progress.update(task, completed=int(done[1]), total=int(done[2]))
                 if not console.is_terminal:
                     sys.stderr.write(f"{done[1]} of {done[2]} steps done\n")
-
-
-def _what_failed(results: Path, began: float) -> str:
-    """Gather the clear errors of the steps that failed since the run began."""
-    logs = sorted(path for path in (results / "logs").rglob("*.log") if path.stat().st_mtime >= began - 1)
-    told: list[str] = []
-    broken: list[str] = []
-    for path in logs:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        if path.name == "snakemake.log":
-            continue
-        found = text.find("ERROR: ")
-        if found >= 0:
-            told.append(text[found + len("ERROR: ") :].strip())
-        elif "Traceback" in text:
-            broken.append(str(path))
-    if told:
-        return "\n".join(dict.fromkeys(told))
-    whole = results / "logs" / "snakemake.log"
-    if "LockException" in whole.read_text(encoding="utf-8", errors="replace"):
-        return (
-            f"{Path.cwd()}: another run is at work here, or an earlier one was ended by force. Wait for it to end; "
-            "if none is at work, run the same command with `-- --unlock` once, and then again without."
-        )
-    where = ", ".join(broken) or str(whole)
-    return f"A step failed without a message for you: this is a bug, or the machine ended it. Its log: {where}."
 
 
 def _say_where(config: Config, results: Path) -> None:

@@ -19,20 +19,22 @@ def simulate(
     ] = "endotypes",
     assignment: Annotated[str, typer.Option(help="randomised or observational")] = "randomised",
     effect_size: Annotated[float, typer.Option(help="1: as described; 0.5: half as strong")] = 1.0,
-    scale: Annotated[str, typer.Option(help="cohort; biobank is not simulated yet")] = "cohort",
+    scale: Annotated[
+        str, typer.Option(help="cohort, or biobank: 10,000 variants, 12 analytes, 150 items, 500 genes")
+    ] = "cohort",
 ) -> None:
     """Simulate a chronic-pain cohort with every table, a study file, and the truth beside it.
 
     Example: nociomics simulate demo --patients 600 --seed 1
     """
     from nociomics.errors import StudyError
+    from nociomics.simulate.biobank import simulate_biobank
     from nociomics.simulate.cohort import simulate_cohort
     from nociomics.simulate.folder import write_cohort
 
-    if scale != "cohort":
-        raise StudyError(f'--scale "{scale}" cannot be simulated: this version makes the scale "cohort" only.')
-    cohort = simulate_cohort(
-        patients, seed, world=world, mechanism=mechanism, assignment=assignment, effect_size=effect_size
-    )
-    study = write_cohort(cohort, folder)
+    scales = {"cohort": simulate_cohort, "biobank": simulate_biobank}
+    if scale not in scales:
+        raise StudyError(f'--scale "{scale}" cannot be simulated: choose cohort or biobank.')
+    cohort = scales[scale](patients, seed, world, mechanism, assignment, effect_size)
+    study = write_cohort(cohort, folder, panel=scale == "biobank")
     typer.echo(f"{patients} invented patients are in {folder}. Run them: nociomics run {study}")

@@ -22,7 +22,15 @@ def _stage() -> None:
 
 @app.command()
 def find(
-    features: Features, catalogue: Catalogue, settings: SettingsJson, blocks: BlocksJson, seed: Seed, output: Output
+    features: Features,
+    catalogue: Catalogue,
+    settings: SettingsJson,
+    blocks: BlocksJson,
+    seed: Seed,
+    output: Output,
+    everybody: Annotated[
+        Path | None, typer.Option(help="features of all who are placed; those learned from when left out")
+    ] = None,
 ) -> None:
     """Reduce people to factor scores and see whether more than one stratum exists."""
     import polars as pl
@@ -33,15 +41,16 @@ def find(
     from nociomics.tables.harmonised import FEATURE_CATALOGUE, FEATURES
     from nociomics.tables.results import ASSIGNMENTS, FACTOR_SCORES
 
-    people = read_table(features, FEATURES)
+    learned_from, people = read_table(features, FEATURES), read_table(everybody or features, FEATURES)
     model = StratumModel(section(settings, StrataSettings), section(blocks, BlockSettings), seed)
-    model.fit(people, read_table(catalogue, FEATURE_CATALOGUE))
+    model.fit(learned_from, read_table(catalogue, FEATURE_CATALOGUE))
     scores, measured = model.scores(people)
     columns = {f"factor_{place + 1}": scores[:, place] for place in range(scores.shape[1])}
     frame = pl.DataFrame({"patient_id": people["patient_id"], **columns}).filter(pl.Series(measured))
     write_table(model.assign(people), ASSIGNMENTS, output / "assignments.parquet")
     write_table(frame, FACTOR_SCORES, output / "factor_scores.parquet")
-    write_json(model.summary(people), output / "summary.json")
+    sampled = learned_from.height if learned_from.height < people.height else None
+    write_json(model.summary(learned_from) | {"training_sample": sampled}, output / "summary.json")
     write_json(model.to_dict(), output / "model.json")
 
 

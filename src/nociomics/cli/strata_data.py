@@ -23,6 +23,8 @@ def strata_page_data(study: str, results: Path, **told: Any) -> StrataPageData:
     **told
         Further fields, such as ``version`` and ``created``.
     """
+    import polars as pl
+
     from nociomics.models.stratification import StratumModel
     from nociomics.report.strata_inputs import strata_inputs
     from nociomics.report.strata_page import StrataPageData
@@ -32,7 +34,10 @@ def strata_page_data(study: str, results: Path, **told: Any) -> StrataPageData:
 
     folder = results / "strata"
     model = StratumModel.from_dict(read_json(folder / "model.json"))
-    features = read_table(results / "harmonised" / "features.parquet", FEATURES)
+    summary = read_json(folder / "summary.json")
+    where = "harmonised" if summary.get("training_sample") is None else "training"
+    features = read_table(results / where / "features.parquet", FEATURES)
+    learned_from = pl.col("patient_id").is_in(features["patient_id"].implode())
     tables = {
         "associations": contracts.STRATA_ASSOCIATIONS,
         "concentrations": contracts.STRATA_CONCENTRATIONS,
@@ -46,9 +51,9 @@ def strata_page_data(study: str, results: Path, **told: Any) -> StrataPageData:
     }
     return StrataPageData(
         study=study,
-        summary=read_json(folder / "summary.json"),
-        assignments=read_table(folder / "assignments.parquet", contracts.ASSIGNMENTS),
-        scores=read_table(folder / "factor_scores.parquet", contracts.FACTOR_SCORES),
+        summary=summary,
+        assignments=read_table(folder / "assignments.parquet", contracts.ASSIGNMENTS).filter(learned_from),
+        scores=read_table(folder / "factor_scores.parquet", contracts.FACTOR_SCORES).filter(learned_from),
         inputs=strata_inputs(model, features),
         report=optional_json(folder / "report.json"),
         scorecard=optional_json(folder / "scorecard.json"),

@@ -43,6 +43,8 @@ def describe(
     output: Output,
 ) -> None:
     """Describe strata: sites and batches that they go with, markers, names, treatments, a scorecard."""
+    import polars as pl
+
     from nociomics.evaluate.strata_description import FoundStrata, describe_strata
     from nociomics.models.settings import BlockSettings, StrataSettings
     from nociomics.tables.files import read_json, read_table, write_json, write_table
@@ -56,12 +58,16 @@ def describe(
     )
 
     wanted = study_section(study)
+    people = read_table(features, FEATURES)
+    learned_from = pl.col("patient_id").is_in(people["patient_id"].implode())
     found = FoundStrata(
-        read_table(assignments, ASSIGNMENTS), read_table(scores, FACTOR_SCORES), int(read_json(summary)["k"])
+        read_table(assignments, ASSIGNMENTS).filter(learned_from),
+        read_table(scores, FACTOR_SCORES).filter(learned_from),
+        int(read_json(summary)["k"]),
     )
     described = describe_strata(
         _tables(ingested, wanted),
-        read_table(features, FEATURES),
+        people,
         read_table(catalogue, FEATURE_CATALOGUE),
         read_table(target_rows, TARGET_ROWS),
         wanted,

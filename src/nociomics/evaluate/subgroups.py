@@ -24,6 +24,7 @@ ACCEPTED_FROM = 200
 _LARGEST_TRAIT = 25
 _TRAITS = ("sex", "pain_type", "population", "race", "ethnicity", "measured")
 _ANCESTRY = "ancestry"
+_AGE, _AGE_BAND = "age", "age_band"
 
 
 def subgroup_traits(features: pl.DataFrame) -> pl.DataFrame:
@@ -38,7 +39,7 @@ def subgroup_traits(features: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     DataFrame, one row per person
-        ``patient_id`` and, as text, sex, type of pain, ancestry (any column that begins with the word),
+        ``patient_id`` and, as text, sex, band of age (years), type of pain, ancestry (any column that begins so),
         population, race, ethnicity and ``measured``, where the study has them; ancestry as a number is not a group.
     """
     named = [name for name in features.columns if name in _TRAITS or name.startswith(_ANCESTRY)]
@@ -48,7 +49,15 @@ def subgroup_traits(features: pl.DataFrame) -> pl.DataFrame:
         for name in named
         if (name in _TRAITS or not kinds[name].is_numeric()) and features[name].n_unique() <= _LARGEST_TRAIT
     ]
-    return features.select("patient_id", pl.col(kept).cast(pl.String))
+    return features.select("patient_id", pl.col(kept).cast(pl.String), *_age_band(features))
+
+
+def _age_band(features: pl.DataFrame) -> list[pl.Expr]:
+    if not features.schema.get(_AGE, pl.Null()).is_numeric():
+        return []
+    age = pl.col(_AGE)
+    words = pl.when(age < 40).then(pl.lit("under 40")).when(age < 65).then(pl.lit("40 to 64"))
+    return [words.when(age >= 65).then(pl.lit("65 and over")).alias(_AGE_BAND)]
 
 
 def subgroup_table(received: pl.DataFrame, traits: list[str], resamples: int, seed: int) -> list[dict[str, Any]]:

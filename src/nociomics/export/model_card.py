@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nociomics.export.manifest import INTENDED_USE
 from nociomics.models.response import ResponseModel
 from nociomics.models.stratification import StratumModel
 
@@ -15,9 +16,11 @@ def model_card(
     schema: list[dict[str, Any]],
     gate: dict[str, Any],
     metrics: dict[str, Any],
+    onnx: dict[str, Any] | None = None,
 ) -> str:
     """Say in Markdown what the model is for, how good it was, and what may not be done with it."""
     target = model.target
+    needed = [entry["feature"] for entry in schema if not entry.get("missing_ok", True)]
     arms = ", ".join(str(arm) for arm in model.arms_ if arm is not None) or "none: a study without treatments"
     modalities = sorted({entry["modality"] for entry in schema})
     lines = [
@@ -28,10 +31,14 @@ def model_card(
         f"- Predicts: {target.outcome} ({target.kind})" + (f", baseline {target.baseline}" if target.baseline else ""),
         f"- Treatments: {arms}",
         f"- Inputs: {len(schema)} features ({', '.join(modalities) or 'none'}); units and ranges in schema.json",
+        f"- Inputs without which nobody is answered: {', '.join(needed) or 'none'}",
         f"- Strata: {strata.k_}",
         f"- Refits: {model.refits}, seed {model.seed}",
         "- background.json holds encoded values of up to 100 training people, without ids: share the bundle as you "
         "would share the study's data.",
+        f"- ONNX: {_second_export(onnx)}",
+        f"- Intended use: {INTENDED_USE}",
+        "- Licence: that of the study's data; the program that reads the bundle is under Apache-2.0.",
         "",
         "## Measured out of fold",
         "",
@@ -47,6 +54,15 @@ def model_card(
     ]
     lines += [f"- {reason}" for reason in gate["reasons"]]
     return "\n".join(lines) + "\n"
+
+
+def _second_export(onnx: dict[str, Any] | None) -> str:
+    if onnx is None:
+        return "not asked for"
+    if not onnx["written"]:
+        return f"refused, {onnx['reason']}"
+    away, rows = onnx["largest_difference"], onnx["rows"]
+    return f"model.onnx gives expectations alone, within {away:.0e} for all {rows} training people; it has no gate"
 
 
 def _metric_row(name: str, entry: dict[str, Any]) -> str:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from nociomics.errors import TableError
 from nociomics.evaluate.panel import direction
 from nociomics.export.cautions import cautions, outside_overlap, overlap_reason
-from nociomics.models.response import Predicted, predict_response, predicted_frame
+from nociomics.export.gate import NO_LIMITS, OK, Admitted, Deadline, Limits
+from nociomics.models.response import Predicted
+
+if TYPE_CHECKING:
+    from nociomics.export.input_values import Rows
 
 ABSTENTION_LEVEL = 0.8
 NOT_SURE = "not enough information to prefer one of the two best treatments"
-_OK = "ok"
 
 
-def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+_AT_A_TIME = 2_000
+
+
+def predict_people(bundle: Any, features: Rows, baseline: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Predict people under every treatment, and every difference between two treatments.
 
     Parameters
@@ -28,7 +33,7 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
     bundle : Bundle
         As loaded by `nociomics.export.bundle.load_bundle`.
     features : DataFrame, one row per person
-        As in `FEATURES`.
+        As in `FEATURES`; any table that `gate.Gate.admit` takes.
     baseline : ndarray of shape (n_people,)
         Baseline of the outcome in points; NaN where unknown.
 
@@ -43,28 +48,61 @@ def predict_people(bundle: Any, features: pl.DataFrame, baseline: np.ndarray) ->
     Raises
     ------
     TableError
-        When a person has more than one row.
+        When the table as a whole cannot be taken, such as a person with more than one row.
     """
-    _refuse_repeated(features["patient_id"])
-    status = row_status(bundle.schema, features)
-    fine = np.array([one == _OK for one in status], dtype=bool)
+    return predict_admitted(bundle, bundle.input_gate.admit(features), baseline)
+
+
+def predict_admitted(
+    bundle: Any, admitted: Admitted, baseline: np.ndarray, limits: Limits = NO_LIMITS
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Predict whom the gate let through, as `predict_people` does; a long table in parts, so that it can be stopped."""
+    deadline, people = Deadline(limits), len(admitted.status)
+    parts = []
+    for start in range(0, max(people, 1), _AT_A_TIME):
+        rows = slice(start, start + _AT_A_TIME)
+        parts.append(_predicted_part(bundle, admitted.part(rows), baseline[rows]))
+        deadline.check()
+    if len(parts) == 1:
+        return parts[0]
+    predictions, effects = (pl.concat(frames) for frames in zip(*parts, strict=True))
+    # one person's rows stand in one part, in their order: only the people have to be put in order
+    return tuple(frame.sort("patient_id", maintain_order=True) for frame in (predictions, effects))  # type: ignore[return-value]
+
+
+def _predicted_part(bundle: Any, answered: Admitted, baseline: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+    patients, status = answered.patients, answered.status
+    fine = np.array([one == OK for one in status], dtype=bool)
     # a value that no model can take would stop everybody's prediction, not only that person's
-    answered = (
-        features if fine.all() else features.with_columns(pl.when(pl.Series(fine)).then(pl.exclude("patient_id")))
-    )
-    predicted = predict_response(bundle.model, answered, np.where(fine, baseline, np.nan))
+    predicted = bundle.compiled.predict(answered, np.where(fine, baseline, np.nan))
     doubts = cautions(bundle, answered)
-    predictions = predicted_frame(features["patient_id"], predicted)
+    predictions = _laid_out(patients, predicted)
     predictions = _with_interval(predictions, predicted, bundle.interval)
     predictions = _with_harm(predictions, bundle, answered)
-    predictions = _with_cautions(predictions, features["patient_id"], doubts)
-    predictions = _silenced(predictions, features["patient_id"], status)
+    predictions = _with_cautions(predictions, patients, doubts)
+    predictions = _silenced(predictions, patients, status)
     away = outside_overlap(bundle, answered)
     reasons = [[*found, *([overlap_reason(arms)] if arms else [])] for found, arms in zip(doubts, away, strict=True)]
     sign = direction(bundle.model.target)
-    effects = _effects(features["patient_id"], predicted, bundle.gate, bundle.interval["level"], sign, reasons)
-    effects = _without_comparisons(effects, features["patient_id"], away)
-    return predictions, _silenced(effects, features["patient_id"], status)
+    effects = _effects(patients, predicted, bundle.gate, bundle.interval["level"], sign, reasons)
+    effects = _without_comparisons(effects, patients, away)
+    return predictions, _silenced(effects, patients, status)
+
+
+def _laid_out(patients: pl.Series, predicted: Predicted) -> pl.DataFrame:
+    """One row per treatment and person, as `models.response.predicted_frame` has them, made at once."""
+    arms, people = len(predicted.arms), len(patients)
+    response = np.full((people, arms), np.nan) if predicted.p_response is None else predicted.p_response
+    columns: dict[str, Any] = {
+        "patient_id": patients.gather(np.tile(np.arange(people, dtype=np.uint32), arms)),
+        "treatment": pl.Series([arm for arm in predicted.arms for _ in range(people)], dtype=pl.String),
+        "expected": predicted.expected.T.reshape(-1),
+        "p_response": response.T.reshape(-1),
+    }
+    if predicted.p_class is not None:
+        for place, name in enumerate(predicted.classes):
+            columns[f"p_{name}"] = predicted.p_class[:, :, place].T.reshape(-1)
+    return pl.DataFrame(columns, nan_to_null=True)
 
 
 def _without_comparisons(effects: pl.DataFrame, patients: pl.Series, away: list[list[str]]) -> pl.DataFrame:
@@ -82,14 +120,14 @@ def _without_comparisons(effects: pl.DataFrame, patients: pl.Series, away: list[
     return effects.with_columns(pl.when(~either).then(pl.col(name)).alias(name) for name in numbers)
 
 
-def _with_harm(frame: pl.DataFrame, bundle: Any, features: pl.DataFrame) -> pl.DataFrame:
+def _with_harm(frame: pl.DataFrame, bundle: Any, people: Admitted) -> pl.DataFrame:
     """Add the chance of the adverse event beside benefit; null where it could not be modelled."""
     if not bundle.names_adverse_event:
         return frame
-    if bundle.adverse is None:
+    harm = bundle.compiled.harm(people)
+    if harm is None:
         return frame.with_columns(p_adverse=pl.lit(None, dtype=pl.Float64))
-    harm = predict_response(bundle.adverse, features, np.full(features.height, np.nan))
-    harms = predicted_frame(features["patient_id"], harm).select("patient_id", "treatment", p_adverse="p_response")
+    harms = _laid_out(people.patients, harm).select("patient_id", "treatment", p_adverse="p_response")
     return frame.join(harms, on=["patient_id", "treatment"], how="left", maintain_order="left", nulls_equal=True)
 
 
@@ -97,55 +135,6 @@ def _with_cautions(frame: pl.DataFrame, patients: pl.Series, doubts: list[list[s
     words = pl.Series(["; ".join(found) or None for found in doubts], dtype=pl.String)
     told = pl.DataFrame({"patient_id": patients, "caution": words})
     return frame.join(told, on="patient_id", how="left", maintain_order="left")
-
-
-def _refuse_repeated(patients: pl.Series) -> None:
-    repeated = patients.filter(patients.is_duplicated()).n_unique()
-    if repeated:
-        raise TableError(
-            f"people to predict: {repeated} patient_id occur in more than one row. Keep one row for each person."
-        )
-
-
-def row_status(schema: list[dict[str, Any]], features: pl.DataFrame) -> list[str]:
-    """Say for each person whether the bundle may answer: ``ok``, or why not, without showing a value."""
-    reasons: list[list[str]] = [[] for _ in range(features.height)]
-    measured = np.zeros(features.height, dtype=bool)
-    for entry in schema:
-        name = entry["feature"]
-        if name not in features.columns:
-            continue
-        measured |= features[name].is_not_null().to_numpy()
-        if entry["kind"] == "category":
-            continue
-        values = features[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        for row in np.flatnonzero(_outside(values, entry)):
-            reasons[row].append(f"{name} is not within {_range(entry)} {entry['unit']}")
-    statuses = []
-    for place, found in enumerate(reasons):
-        if found:
-            statuses.append("rejected: " + "; ".join(found[:3]))
-        else:
-            statuses.append(
-                _OK if measured[place] or not schema else "abstained: nothing that the model uses was measured"
-            )
-    return statuses
-
-
-def _outside(values: np.ndarray, entry: dict[str, Any]) -> np.ndarray:
-    low = -np.inf if entry["low"] is None else entry["low"]
-    high = np.inf if entry["high"] is None else entry["high"]
-    known = ~np.isnan(values)
-    too_large = np.abs(values) > np.finfo(np.float32).max  # trees work in single precision
-    return np.asarray(known & (too_large | (values < low) | (values > high)))
-
-
-def _range(entry: dict[str, Any]) -> str:
-    if entry["low"] is None and entry["high"] is None:
-        return "finite numbers, in"
-    low = "-inf" if entry["low"] is None else f"{entry['low']:g}"
-    high = "inf" if entry["high"] is None else f"{entry['high']:g}"
-    return f"{low} to {high}"
 
 
 def _with_interval(frame: pl.DataFrame, predicted: Predicted, interval: dict[str, Any]) -> pl.DataFrame:
@@ -221,7 +210,7 @@ def _recommended(
     """
     people = len(predicted.expected)
     if not gate["individual_recommendations"]:
-        return [gate["best_fixed"]] * people, [_OK] * people
+        return [gate["best_fixed"]] * people, [OK] * people
     order = np.argsort(-sign * predicted.expected, axis=1, kind="stable")
     half = norm.ppf(0.5 + ABSTENTION_LEVEL / 2)
     chosen: list[str | None] = []
@@ -233,7 +222,7 @@ def _recommended(
         sure = gap > half * difference.std(ddof=1)
         why = [*reasons[person], *([] if sure else [NOT_SURE])]
         chosen.append(None if why else predicted.arms[best])
-        status.append(f"abstained: {'; '.join(why)}" if why else _OK)
+        status.append(f"abstained: {'; '.join(why)}" if why else OK)
     return chosen, status
 
 
@@ -241,10 +230,10 @@ def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl
     """Put each person's status on the rows and take the numbers away where it is not ok."""
     own = pl.DataFrame({"patient_id": patients, "_own": pl.Series(status, dtype=pl.String)})
     joined = frame.join(own, on="patient_id", how="left", maintain_order="left")
-    fine = pl.col("_own") == _OK
+    fine = pl.col("_own") == OK
     keys = {"patient_id", "treatment", "treatment_a", "treatment_b", "status", "_own"}
     silenced = [pl.when(fine).then(pl.col(name)).alias(name) for name in frame.columns if name not in keys]
-    before = pl.col("status") if "status" in frame.columns else pl.lit(_OK)
+    before = pl.col("status") if "status" in frame.columns else pl.lit(OK)
     answered = joined.with_columns(*silenced, status=pl.when(fine).then(before).otherwise(pl.col("_own")))
     first = [
         name

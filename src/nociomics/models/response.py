@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 
 from nociomics.errors import StudyError
 from nociomics.models.class_model import ClassModel
+from nociomics.models.feature_blocks import Encoded
 from nociomics.models.fitness import FEWEST_OF_ARM_TO_LEARN, FEWEST_TO_LEARN
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.models.value_model import Training, ValueModel
@@ -27,6 +29,7 @@ VARIANTS = {
     "without_treatment": "every feature, treatment unknown",
     "clinical_only": "clinical data and questionnaires, and the treatment",
 }
+WITHOUT = "without_"
 _BEDSIDE = ("clinical", "questionnaires")
 
 
@@ -56,6 +59,34 @@ class Predicted:
     p_response: np.ndarray | None
     classes: list[str]
     p_class: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The people of one fold, with the model that never saw them.
+
+    Attributes
+    ----------
+    repeat : int
+        Which.
+    model : ValueModel or ClassModel
+        Fitted to the other folds.
+    part : Training
+        Whom it was fitted to, in the order of their content.
+    people : list of str
+        Those held out.
+    encoded : Encoded
+        Their model columns.
+    predicted : Predicted
+        For them.
+    """
+
+    repeat: int
+    model: ResponseModel
+    part: Training
+    people: list[str]
+    encoded: Encoded
+    predicted: Predicted
 
 
 def fit_response(
@@ -95,7 +126,10 @@ def predict_response(model: ResponseModel, features: pl.DataFrame, baseline: np.
     baseline : ndarray of shape (n_people,)
         Baseline of the outcome in points, NaN where unknown; used by a response rule only.
     """
-    encoded = model.encode(features)
+    return _predict_encoded(model, model.encode(features), baseline)
+
+
+def _predict_encoded(model: ResponseModel, encoded: Encoded, baseline: np.ndarray) -> Predicted:
     if isinstance(model, ClassModel):
         return _predict_classes(model, model.probabilities(encoded), model.refit_probabilities(encoded))
     refits, expected = model.refit_expected(encoded), model.expected(encoded)
@@ -127,6 +161,7 @@ def out_of_fold(
     *,
     skip_unlearnable: bool = False,
     share: float = 1.0,
+    seen: Callable[[HeldOut], None] | None = None,
 ) -> pl.DataFrame:
     """Predict everybody under every treatment by models that never saw that person.
 
@@ -137,12 +172,14 @@ def out_of_fold(
     splits : DataFrame, one row per person and repeat
         As in `tables.results.SPLITS`.
     variant : str
-        A key of `VARIANTS`: the full model, or a simpler one it is compared with.
+        A key of `VARIANTS`, or ``without_<modality>``: the full model, or a simpler one it is compared with.
     skip_unlearnable : bool
         Leave out folds whose training part is too small (an arm given at one site only, say), instead of
         raising; their people get no row.
     share : float
         Learn from this share of each treatment's people in the training part only, for a learning curve.
+    seen : callable, optional
+        Is shown each fold's people and model while the model is there; models are not kept.
 
     Returns
     -------
@@ -172,7 +209,10 @@ def out_of_fold(
                     raise
                 _LOG.warning("fold %d of %d people is left out: %s", fold, len(held), error)
                 continue
-            predicted = predict_response(model, study.features[held], _baselines(study.rows[held]))
+            encoded = model.encode(study.features[held])
+            predicted = _predict_encoded(model, encoded, _baselines(study.rows[held]))
+            if seen is not None:
+                seen(HeldOut(int(repeat), model, part, study.rows["patient_id"][held].to_list(), encoded, predicted))
             frame = predicted_frame(study.rows["patient_id"][held], predicted)
             if variant == "treatment_only" and target.kind == "change":
                 frame = _response_shares(frame, part.rows)
@@ -223,6 +263,8 @@ def _variant(training: Training, target: Target, variant: str) -> tuple[Training
         catalogue = catalogue.filter(pl.col("modality").is_in(_BEDSIDE))
     elif variant == "without_treatment":
         target = target.model_copy(update={"treatment": None})
+    elif variant.startswith(WITHOUT):
+        catalogue = catalogue.filter(pl.col("modality") != variant.removeprefix(WITHOUT))
     # a thousand genes that the variant leaves out need not be cut into folds
     read = {"patient_id", *catalogue["feature"], *catalogue["within"].drop_nulls()}
     features = training.features.select(name for name in training.features.columns if name in read)

@@ -51,7 +51,7 @@ class ResponseSettings(Strict):
     leaf_people: int = Field(5, ge=1, description="smallest number of people in a leaf")
     level: float = Field(0.90, gt=0.5, lt=1, description="level of the intervals")
     background_people: int = Field(
-        100, ge=10, le=100, description="training people stored as the explanation's background"
+        100, ge=10, le=2000, description="training people stored as the explanation's background"
     )
 
 
@@ -66,6 +66,11 @@ class ResamplingSettings(Strict):
         "cross-validation; 200 for a p value before a study is published, 0: no p value",
     )
     permutations_per_job: int = Field(25, ge=1, description="permutations that one job of the workflow makes")
+    block_gains: bool = Field(
+        True,
+        description="whether the model is learned once more without each omics block, on the first repeat of the "
+        "folds, to tell what the block adds to all others",
+    )
     learning_shares: list[float] = Field(
         [0.25, 0.5, 0.75], description="shares of each training part that the learning curve is measured at"
     )

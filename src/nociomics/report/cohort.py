@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from markupsafe import Markup
 
 from nociomics.report.arms import arm_rows
-from nociomics.report.formats import interval, is_null, number, plural, share
+from nociomics.report.cohort_card import model_card
+from nociomics.report.formats import interval, plural
 from nociomics.report.options import harm_view
 from nociomics.report.options_weighed import weighed_group
 from nociomics.report.overlap import dropout_sentence, overlap_view
 from nociomics.report.pain_types import pain_type_rows, subgroup_table
 from nociomics.report.performance import (
-    abstention_tables,
-    curve_charts,
+    block_gains_absent,
     gain_table,
     harm_figures,
     headline_table,
-    learning_table,
     other_figures,
     policy_figures,
     policy_table,
 )
-from nociomics.report.plots import Scale, axis_strip, interval_strip, share_strip, span_strip
+from nociomics.report.plots import Scale, axis_strip, interval_strip, share_strip
 from nociomics.report.quality import finding_rows, modality_rows, quality_sentence
 from nociomics.report.rendering import render
 from nociomics.report.strata import strata_view
 from nociomics.report.strata_words import strata_fact
-from nociomics.report.wording import DRIVERS_REFUSED, finding, outcome_words, response_words, unmeasured
+from nociomics.report.wording import finding, outcome_words, response_words, unmeasured
 from nociomics.tables.study import Target
 
-_TOP_FEATURES = 15
-_IMPORTANCE = ("share", "mean_abs_shap", "importance", "value")
+if TYPE_CHECKING:
+    from nociomics.report.charts_figures import Figure
+
+DRIVERS = (
+    "The model's estimate is higher or lower with these values. They describe the model: they are no causes of pain, "
+    "and changing a value need not change the pain."
+)
+DRIVERS_UNPROVEN = (
+    "The model did not pass the gate for explanations. What follows says what this model leans on, not what matters: a "
+    "model of pure noise leans on something too. Nothing is shown about any one person."
+)
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,8 @@ class CohortReportData:
         As in `ASSIGNMENTS`, `PREDICTIONS`, `EFFECTS`.
     strata_associations : DataFrame or None
         As in `STRATA_ASSOCIATIONS`: tells a cluster of a batch from strata.
-    importance : DataFrame or None, one row per feature (and treatment)
-        ``feature, modality, group, mean_abs_shap, treatment``
-    modality_importance : DataFrame or None, one row per modality (and treatment)
-        ``modality`` and one of ``share, mean_abs_shap``.
+    importance, stability, dependence : DataFrame or None
+        As in `IMPORTANCE`, `EXPLANATION_STABILITY`, `DEPENDENCE`: of the cohort, never of one person.
     provenance : mapping of str to str
         Commit, digests, versions, seed.
     """
@@ -91,25 +96,32 @@ class CohortReportData:
     assignments: pl.DataFrame | None = None
     strata_associations: pl.DataFrame | None = None
     importance: pl.DataFrame | None = None
-    modality_importance: pl.DataFrame | None = None
+    stability: pl.DataFrame | None = None
+    dependence: pl.DataFrame | None = None
     effects: pl.DataFrame | None = None
     predictions: pl.DataFrame | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
 
-def cohort_report(context: CohortReportData) -> str:
+def cohort_report(context: CohortReportData, figures: Sequence[Figure] | None = None) -> str:
     """Write the cohort report as one HTML page that needs no network.
 
     Parameters
     ----------
     context : CohortReportData
         Everything it may show.
+    figures : sequence of Figure, optional
+        From `charts_figures.cohort_figures`, when they were drawn already.
 
     Returns
     -------
     str
         HTML; equal bytes for equal input.
     """
+    # drawing takes a second to import, which the pages of patients do without
+    from nociomics.report.charts_figures import cohort_figures
+
+    drawings = {figure.name: figure for figure in (cohort_figures(context) if figures is None else figures)}
     modalities = context.catalogue["modality"].unique().sort().to_list()
     target = context.target
     return render(
@@ -133,10 +145,10 @@ def cohort_report(context: CohortReportData) -> str:
         figures=other_figures(context.metrics, context.gate),
         unmeasured=unmeasured(context.metrics),
         policies=policy_table(context.curves),
-        charts=curve_charts(context.curves),
+        drawings=drawings,
+        blocks_absent=block_gains_absent(context.metrics, modalities),
+        card=model_card(context),
         policy=policy_figures(context.metrics),
-        abstention=abstention_tables(context.curves),
-        learning=learning_table(context.curves),
         harm=harm_view(target, context.gate, [], context.arms),
         weighed=weighed_group(target, context.gate, context.arms),
         harm_figures=harm_figures(context.metrics),
@@ -144,7 +156,6 @@ def cohort_report(context: CohortReportData) -> str:
         spread=_spread(context.predictions),
         strata=strata_view(context.strata_summary, context.assignments, context.strata_associations),
         drivers=_drivers(context),
-        refusal=DRIVERS_REFUSED,
         provenance=sorted(context.provenance.items()),
     )
 
@@ -244,36 +255,7 @@ def _spread(predictions: pl.DataFrame | None) -> dict[str, Any] | None:
     return {"rows": rows, "axis": axis_strip(scale, "Scale of expected values")}
 
 
-def _drivers(context: CohortReportData) -> dict[str, Any]:
-    """Collect what moves the model over the whole cohort; refused when the gate for explanations is closed."""
-    if context.gate is not None and not context.gate.get("individual_explanations"):
-        return {"refused": True, "modalities": [], "features": []}
-    return {
-        "refused": False,
-        "modalities": _bars(context.modality_importance, ["modality"], as_share=True),
-        "features": _bars(context.importance, ["feature", "modality", "group"], most=_TOP_FEATURES),
-    }
-
-
-def _bars(
-    frame: pl.DataFrame | None, keys: list[str], *, as_share: bool = False, most: int | None = None
-) -> list[dict[str, Any]]:
-    """Mean size over treatments, largest first, with a bar each."""
-    if frame is None or not frame.height:
-        return []
-    keys = [key for key in keys if key in frame.columns]
-    size = next(name for name in _IMPORTANCE if name in frame.columns)
-    table = (
-        frame.group_by(keys).agg(size=pl.col(size).mean()).sort("size", *keys, descending=[True, *[False] * len(keys)])
-    )
-    sizes = [value for value in table["size"] if not is_null(value)]
-    whole, largest = sum(sizes), max(sizes, default=0.0)
-    scale = Scale(0, largest or 1.0)
-    return [row | _bar(row, scale, whole if as_share else None) for row in table.head(most or table.height).to_dicts()]
-
-
-def _bar(row: dict[str, Any], scale: Scale, whole: float | None) -> dict[str, Markup | str]:
-    """Write a bar's text (a share of the whole, or the size itself) and draw it."""
-    size = row["size"]
-    text = number(size, 3) if whole is None else share(size / whole if whole else None)
-    return {"text": text, "strip": span_strip(0, 0 if is_null(size) else size, scale, text)}
+def _drivers(context: CohortReportData) -> str:
+    """Say how to read the drivers of the whole cohort's predictions; they may be shown behind a closed gate."""
+    passed = context.gate is None or context.gate.get("individual_explanations")
+    return DRIVERS if passed else DRIVERS_UNPROVEN

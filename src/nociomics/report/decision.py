@@ -19,6 +19,8 @@ OWN_RATING = (
     "Talk with your care team before you change anything."
 )
 
+_FEW = 20  # our own choice: below it the plain half says that there are few
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -159,6 +161,17 @@ def plain_chance(p_response: float | None) -> str:
     if p_response is None or is_null(p_response):
         return "How many people like you reach the goal was not worked out."
     return f"The model expects {in_ten(p_response)} people like you to reach the goal."
+
+
+def plain_similar(people: int | None) -> str:
+    """Say in plain words how many people of the study are like this one."""
+    if people is None:
+        return "We do not know how many people in the study are like you."
+    if people == 0:
+        return "No one else in the study is much like you. So trust these numbers less."
+    who = "one other person" if people == 1 else f"{people} other people"
+    tail = " That is few, so trust these numbers less." if people < _FEW else ""
+    return f"In the study, {who} gave data much like yours.{tail}"
 
 
 def plain_harm(harm: HarmView | None, treatment: str | None) -> str:

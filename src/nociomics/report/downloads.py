@@ -31,7 +31,11 @@ def table_link(table: pl.DataFrame | None, name: str, words: str = "table (CSV)"
     """
     if table is None or not table.height:
         return None
-    floats = [name for name, kind in table.schema.items() if kind.is_float()]
-    written = table.with_columns(pl.col(floats).round_sig_figs(4)).write_csv()
-    link = f"data:text/csv;charset=utf-8,{quote(written, safe=_PLAIN)}"
+    link = f"data:text/csv;charset=utf-8,{quote(table_text(table), safe=_PLAIN)}"
     return tag("a", words, class_="download", download=name, href=link)
+
+
+def table_text(table: pl.DataFrame) -> str:
+    """Write a table as comma-separated values, numbers with four significant digits at most and a decimal point."""
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    return table.with_columns(pl.col(floats).round_sig_figs(4)).write_csv()

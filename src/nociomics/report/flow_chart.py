@@ -93,7 +93,8 @@ def _ribbon(y0: float, y1: float, thick: float, colour: str, words: str) -> Mark
         f"M132 {y0:.1f}C214 {y0:.1f} 214 {y1:.1f} 296 {y1:.1f}v{thick:.1f}"
         f"C214 {y1 + thick:.1f} 214 {y0 + thick:.1f} 132 {y0 + thick:.1f}z"
     )
-    return tag("path", Markup(f"<title>{escape(words)}</title>"), d=shape, fill=colour, fill_opacity=0.5)
+    title = Markup(f"<title>{escape(words)}</title>")
+    return tag("path", title, d=shape, fill=colour, fill_opacity=0.5, stroke=colour, stroke_width=0.8)
 
 
 def _node(name: str, place: tuple[float, float], x: float, anchor: str, under: str, colour: str) -> Markup:

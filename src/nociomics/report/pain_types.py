@@ -11,7 +11,7 @@ from nociomics.report.formats import interval, is_null, out_of
 from nociomics.report.plots import share_strip
 
 _FEWEST = 5
-_METRICS = {
+METRICS_BY_GROUP = {
     "auroc": "AUROC",
     "calibration_in_the_large": "calibration in the large",
     "coverage_90": "coverage of 90 % intervals",
@@ -58,7 +58,7 @@ def subgroup_rows(curves: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "trait": str(row["trait"]).replace("_", " "),
             "level": row["level"],
-            "metric": _METRICS.get(row["metric"], row["metric"]),
+            "metric": METRICS_BY_GROUP.get(row["metric"], row["metric"]),
             "text": _text(row),
             "n": row["n"],
         }

@@ -154,13 +154,22 @@ def interval_strip(
     return _strip(label, _joined(parts) or tag("g"))
 
 
-def span_strip(start: float, end: float, scale: Scale, label: str, *, zero: float | None = None) -> Markup:
-    """Draw a bar from start to end (a step of a waterfall, a bar from zero); falling bars are hollow."""
+def span_strip(
+    start: float, end: float, scale: Scale, label: str, *, zero: float | None = None, spread: float | None = None
+) -> Markup:
+    """Draw a bar from start to end (a step of a waterfall, a bar from zero); falling bars are hollow.
+
+    ``spread`` is drawn as a whisker to both sides of the end.
+    """
     left, right = sorted((scale.percent(start), scale.percent(end)))
     tone = "up" if end >= start else "down"
-    bar = tag("rect", x=f"{left:.2f}%", width=f"{right - left:.2f}%", y=3, height=12, class_=f"bar {tone}")
-    line = "" if zero is None else _rule(scale.percent(zero), 18, "reference")
-    return _strip(label, _joined([bar, line]))
+    parts = [tag("rect", x=f"{left:.2f}%", width=f"{right - left:.2f}%", y=3, height=12, class_=f"bar {tone}")]
+    if zero is not None:
+        parts.append(_rule(scale.percent(zero), 18, "reference"))
+    if spread:
+        ends = {"x1": f"{scale.percent(end - spread):.2f}%", "x2": f"{scale.percent(end + spread):.2f}%"}
+        parts.append(tag("line", **ends, y1=9, y2=9, class_="spread"))
+    return _strip(label, _joined(parts))
 
 
 def share_strip(share: float | None, label: str) -> Markup:
@@ -179,6 +188,19 @@ def percentile_strip(percentile: float | None, label: str) -> Markup:
     ]
     if percentile is not None and not is_null(percentile):
         parts.append(tag("circle", cx=f"{scale.percent(percentile):.2f}%", cy=9, r=4.5, class_="dot strong"))
+    return _strip(label, _joined(parts))
+
+
+def dial_strip(value: float, low: float, high: float, edges: Sequence[float], label: str) -> Markup:
+    """Draw a score on its possible range: filled up to the value, with a notch where a published band begins."""
+    scale = Scale(low, high)
+    at = scale.percent(min(max(value, low), high))
+    parts = [
+        tag("rect", x=f"{_EDGE}%", y=5, width=f"{100 - 2 * _EDGE}%", height=8, class_="track"),
+        tag("rect", x=f"{_EDGE}%", y=5, width=f"{at - _EDGE:.2f}%", height=8, class_="bar reached"),
+        *(_rule(scale.percent(edge), 18, "notch") for edge in edges),
+        tag("circle", cx=f"{at:.2f}%", cy=9, r=4.5, class_="dot strong"),
+    ]
     return _strip(label, _joined(parts))
 
 
@@ -229,10 +251,6 @@ class Plane:
         inner_width, inner_height = self.width - self.left - self.right, self.height - self.top - self.bottom
         return round(self.left + across * inner_width, 1), round(self.top + (1 - up) * inner_height, 1)
 
-    def path(self, xs: Sequence[float], ys: Sequence[float]) -> str:
-        """Join points to a line, as path data."""
-        return "M" + "L".join("{} {}".format(*self.at(x, y)) for x, y in zip(xs, ys, strict=True))
-
     def axes(self, x_label: str, y_label: str) -> Markup:
         """Grid lines, tick labels and axis names."""
         parts = []
@@ -272,76 +290,6 @@ class Plane:
         """Close the chart."""
         box = f"0 0 {self.width} {self.height}"
         return tag("svg", content, class_="chart", viewBox=box, role="img", aria_label=label)
-
-
-def _pairs(xs: Sequence[float | None], ys: Sequence[float | None]) -> tuple[list[float], list[float]]:
-    """Points of which both numbers are known, by x."""
-    known = sorted(
-        (float(x), float(y))
-        for x, y in zip(xs, ys, strict=True)
-        if x is not None and y is not None and not (is_null(x) or is_null(y))
-    )
-    return [x for x, _ in known], [y for _, y in known]
-
-
-def calibration_chart(predicted: Sequence[float | None], observed: Sequence[float | None]) -> Markup:
-    """Draw observed against predicted probability beside the diagonal of a perfect model.
-
-    Parameters
-    ----------
-    predicted, observed : sequence of float, equal length
-        Points of the smooth calibration curve, both 0 to 1; pairs with a null are skipped.
-    """
-    xs, ys = _pairs(predicted, observed)
-    plane = Plane(Scale(0, 1), Scale(0, 1), height=300)
-    parts = [plane.axes("predicted probability", "observed share")]
-    parts.append(tag("path", d=plane.path([0, 1], [0, 1]), class_="guide"))
-    if xs:
-        parts.append(tag("path", d=plane.path(xs, ys), class_="line strong"))
-    reach = f" from {number(xs[0])} to {number(xs[-1])}" if xs else ": no points"
-    label = f"Calibration curve: observed share against predicted probability{reach}; the dashed diagonal is perfect"
-    return plane.chart(label, _joined(parts))
-
-
-def net_benefit_chart(
-    threshold: Sequence[float | None], model: Sequence[float | None], treat_all: Sequence[float | None]
-) -> Markup:
-    """Draw net benefit over thresholds for the model, for treating all and for treating none (zero).
-
-    Strategies far below zero leave the chart at its lower edge: the lines end there, no value is moved.
-    """
-    xs, ys = _pairs(threshold, model)
-    all_xs, all_ys = _pairs(threshold, treat_all)
-    top = max([*ys, *all_ys, 0.05])
-    floor = -0.25 * top
-    plane = Plane(Scale.around(xs + all_xs), Scale.around([top, floor]), height=300)
-    visible = _above(all_xs, all_ys, plane.y.low)
-    shown = _above(xs, ys, plane.y.low)
-    parts = [plane.axes("threshold probability", "net benefit")]
-    parts.append(tag("path", d=plane.path([plane.x.low, plane.x.high], [0, 0]), class_="guide"))
-    if visible[0]:
-        parts.append(tag("path", d=plane.path(*visible), class_="line weak"))
-        parts.append(_end_label(plane, visible, "treat all"))
-    if shown[0]:
-        parts.append(tag("path", d=plane.path(*shown), class_="line strong"))
-    label = (
-        "Net benefit over threshold probability: model (thick line), treat all (thin line), treat none (dashed, zero)"
-    )
-    return plane.chart(label, _joined(parts))
-
-
-def _above(xs: list[float], ys: list[float], floor: float) -> tuple[list[float], list[float]]:
-    kept = [(x, y) for x, y in zip(xs, ys, strict=True) if y >= floor]
-    return [x for x, _ in kept], [y for _, y in kept]
-
-
-def _end_label(plane: Plane, points: tuple[list[float], list[float]], text: str) -> Markup:
-    x, y = plane.at(points[0][-1], points[1][-1])
-    near_edge = x > plane.width - 70
-    return tag(
-        "text", text, x=x - 4 if near_edge else x + 5, y=y - 5, text_anchor="end" if near_edge else "start",
-        fill="currentColor", class_="name",
-    )  # fmt: skip
 
 
 def marker_path(index: int, x: float, y: float) -> str:
@@ -389,6 +337,7 @@ def factor_map(
     parts = [plane.axes(*names)]
     for index, name in enumerate(order):
         marks = "".join(marker_path(index, *plane.at(x, y)) for x, y, group in people if group == name)
-        parts.append(tag("path", d=marks, fill=GROUP_COLOURS[index % len(GROUP_COLOURS)], fill_opacity=0.75))
+        colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
+        parts.append(tag("path", d=marks, fill=colour, fill_opacity=0.75, stroke=colour, stroke_width=0.6))
     label = f"{len(people)} people on {names[0]} and {names[1]}, marked by stratum: {', '.join(order)}"
     return plane.chart(label, _joined(parts)), order, len(people)

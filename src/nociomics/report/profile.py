@@ -19,17 +19,22 @@ from nociomics.report.decision import (
     plain_harm,
     plain_performance,
     plain_reason,
+    plain_similar,
 )
-from nociomics.report.explanation import Explanation, explain_contrast, explain_one
-from nociomics.report.formats import NOT_MEASURED, in_ten, interval, is_null, number, quantity, share
+from nociomics.report.dials import Dials, dials_view
+from nociomics.report.explanation import Explanation, explain_contrast, explain_one, stability_words
+from nociomics.report.formats import NOT_MEASURED, in_ten, is_null, number, quantity
+from nociomics.report.molecules import Molecules, molecules_view
 from nociomics.report.options import HarmView, harm_view
 from nociomics.report.options_weighed import weighed_view
 from nociomics.report.pgx_advice import drug_groups, shared_sentence
 from nociomics.report.pgx_rows import gene_rows, has_guideline
-from nociomics.report.plots import Scale, axis_strip, interval_strip, percentile_strip, share_strip, ten_dots
+from nociomics.report.plots import ten_dots
+from nociomics.report.profile_expected import class_rows, differences_view, expected_view
 from nociomics.report.profile_strata import Dimension, dimension_rows, mechanism_rows, stratum_view
 from nociomics.report.rendering import render
 from nociomics.report.safety import safety_lines
+from nociomics.report.similar_people import MEANING
 from nociomics.report.wording import (
     DRIVERS_REFUSED,
     finding,
@@ -41,7 +46,34 @@ from nociomics.report.wording import (
 from nociomics.tables.study import Target
 
 _MOST_ROWS = 40
+_MOST_FACTS = 8
+_LONG_PAGE, _LONGEST_PAGE = 20, 52  # lines of tables, from which two A4 pages would not hold them in the usual type
+_MOST_PLAIN = 12  # treatments that the plain half spells out; to pick some of more would be a claim
+_UNSPOKEN = ("0/1", "category", "count", "score")
 _ORDER = ("clinical", "questionnaires", "biomarkers", "pgx", "genotype", "expression")
+
+
+@dataclass(frozen=True)
+class CatalogueRows:
+    """The catalogue as plain rows by modality, the same on every page of a study."""
+
+    by_modality: dict[str, list[dict[str, Any]]]
+    units: dict[str, str]
+    measured_at: dict[str, str]
+
+    @classmethod
+    def of(cls, catalogue: pl.DataFrame) -> CatalogueRows:
+        """Lay out a `FEATURE_CATALOGUE`; modalities stand in the order of the page."""
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for row in catalogue.to_dicts():
+            rows.setdefault(row["modality"], []).append(row)
+        order = sorted(rows, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+        told = [catalogue[name].to_list() for name in ("feature", "unit", "measured_at")]
+        return cls(
+            {name: rows[name] for name in order},
+            dict(zip(told[0], told[1], strict=True)),
+            dict(zip(told[0], told[2], strict=True)),
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +103,7 @@ class PatientProfileData:
     missing_modalities : list of str
         Modalities of the study of which nothing was measured in this person.
     n_similar : int or None
-        Similar people in the cohort; None = not measured.
+        Similar people in the cohort, see `similar_people.similar_counts`; None = not measured.
     safety : DataFrame or None
         The person's rows of `SAFETY_ITEMS`.
     arms : DataFrame or None
@@ -82,6 +114,13 @@ class PatientProfileData:
         The person's rows of `PAIN_MECHANISMS`.
     strata_cluster : str or None
         The sentence that says that the groups found are no strata, see `strata_words.cluster_sentence`.
+    dates : mapping of group to str
+        When this person answered a questionnaire or gave a sample, by its group in the catalogue; what was not
+        recorded is left out.
+    stability : DataFrame or None
+        As in `EXPLANATION_STABILITY`.
+    catalogue_rows : CatalogueRows or None
+        The catalogue laid out once for many pages; None: laid out for this one.
     """
 
     patient_id: str
@@ -106,6 +145,9 @@ class PatientProfileData:
     dimensions: list[Dimension] = field(default_factory=list)
     pain_mechanisms: pl.DataFrame | None = None
     strata_cluster: str | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
+    stability: pl.DataFrame | None = None
+    catalogue_rows: CatalogueRows | None = None
 
 
 def patient_profile(context: PatientProfileData) -> str:
@@ -123,35 +165,73 @@ def patient_profile(context: PatientProfileData) -> str:
         HTML; equal bytes for equal input.
     """
     decision = decide(context.target, context.gate, context.effects)
+    facts = context.catalogue_rows or CatalogueRows.of(context.catalogue)
     predictions = _predictions(context, decision)
-    why = _why(context, decision, predictions)
+    why = _why(context, facts, decision, predictions)
     harm = harm_view(context.target, context.gate, predictions, context.arms)
-    modalities = context.catalogue["modality"].unique().sort().to_list()
+    dials = dials_view(context.features, context.percentiles, facts.measured_at, context.dates)
+    molecules = molecules_view(
+        facts.by_modality.get("biomarkers", []), context.features, context.percentiles, context.dates
+    )
+    differences = differences_view(context.gate, context.effects, decision)
+    pharmacogenes = _pharmacogenes(context)
     return render(
         "profile.html",
         data=context,
+        length=_length(dials, molecules, pharmacogenes, predictions, differences, why),
+        who=_who(context, facts),
         decision=decision,
-        plain=_plain(context, predictions, why, harm),
+        plain=_plain(context, predictions, why, harm, dials),
         harm=harm,
         weighed=weighed_view(context.target, context.gate, predictions),
         caution=next((row.get("caution") for row in predictions), None),
         safety=safety_lines(context.safety),
-        expected=_expected(context, predictions, personal_harm=harm is not None and harm.personal),
-        classes=_classes(predictions),
-        differences=_differences(context, decision),
+        expected=expected_view(context.target, context.features, predictions, harm),
+        classes=class_rows(predictions),
+        differences=differences,
         why=why,
         refusal=DRIVERS_REFUSED,
+        dials=dials,
+        molecules=molecules,
         stratum=stratum_view(context.assignment, context.strata_cluster),
         dimensions=dimension_rows(context.dimensions),
         mechanisms=mechanism_rows(context.pain_mechanisms),
-        blocks=_blocks(context, why),
-        pharmacogenes=_pharmacogenes(context),
+        blocks=_blocks(context, facts, why),
+        pharmacogenes=pharmacogenes,
         performance=headline_measure(context.metrics, context.gate),
-        finding=finding(context.target, context.metrics, context.gate, modalities),
+        finding=finding(context.target, context.metrics, context.gate, sorted(facts.by_modality)),
         outcome=outcome_words(context.target),
         response=None if context.target is None else response_words(context.target),
-        unmeasured=sum(is_null(context.features.get(name)) for name in context.catalogue["feature"]),
+        unmeasured=sum(is_null(context.features.get(name)) for name in facts.units),
+        total=len(facts.units),
+        similar=MEANING,
     )
+
+
+def _length(
+    dials: Dials,
+    molecules: Molecules,
+    pharmacogenes: dict[str, Any],
+    predictions: list[dict[str, Any]],
+    differences: dict[str, Any] | None,
+    why: dict[str, Any],
+) -> str:
+    """Say whether there is so much to tell that it is printed in smaller type, to stay on two pages."""
+    advice = sum(len(group.rows) for group in pharmacogenes["shown"])
+    contrast = 0 if why["contrast"] is None else len(why["contrast"].groups)
+    pairs = 0 if differences is None else len(differences["shown"])
+    lines = 2 * advice + len(dials.rows) + len(molecules.rows) + max(len(predictions), pairs) + contrast
+    return "long longest" if lines > _LONGEST_PAGE else "long" if lines > _LONG_PAGE else ""
+
+
+def _who(context: PatientProfileData, facts: CatalogueRows) -> list[tuple[str, str]]:
+    """Baseline facts in a line; the study's own id is the only one that tells who it is."""
+    told = []
+    for row in facts.by_modality.get("clinical", [])[:_MOST_FACTS]:
+        shown = quantity(context.features.get(row["feature"]), row["unit"])
+        unit = "" if shown == NOT_MEASURED or row["unit"] in _UNSPOKEN else f" {row['unit']}"
+        told.append((row["feature"].replace("_", " "), shown + unit))
+    return told
 
 
 def _pharmacogenes(context: PatientProfileData) -> dict[str, Any]:
@@ -180,12 +260,17 @@ def _predictions(context: PatientProfileData, decision: Decision) -> list[dict[s
 
 
 def _plain(
-    context: PatientProfileData, predictions: list[dict[str, Any]], why: dict[str, Any], harm: HarmView | None
+    context: PatientProfileData,
+    predictions: list[dict[str, Any]],
+    why: dict[str, Any],
+    harm: HarmView | None,
+    dials: Dials,
 ) -> dict[str, Any]:
     """Collect the half that everyone can read."""
     rows = []
     shown = predictions if has_own_numbers(context.metrics, context.gate) else []
-    for row in shown:
+    many = len(shown) > _MOST_PLAIN
+    for row in [] if many else shown:
         probability = row["p_response"]
         known = not is_null(probability)
         rows.append(
@@ -200,133 +285,46 @@ def _plain(
     one: Explanation | None = why["one"]
     return {
         "rows": rows,
+        "many": len(shown) if many else 0,
         "goal": plain_goal(context.target),
         "performance": plain_performance(context.metrics, context.gate),
         "why": plain_reason(one.by_modality, why["arm"]) if one is not None else [],
+        "dials": [(row.plain_name, row.value, row.of, row.better) for row in dials.rows],
         "missing": [plain_modality(name) for name in context.missing_modalities],
+        "asked": dials.plain_absent,
+        "similar": plain_similar(context.n_similar),
         "own_rating": OWN_RATING,
     }
 
 
-def _threshold(context: PatientProfileData) -> float | None:
-    """Work out the fall that counts as a response for this person, when baseline and rule say it."""
-    target = context.target
-    if target is None or target.kind != "change" or target.response is None:
-        return None
-    rule = target.response
-    if rule.fall_points is not None:
-        return rule.fall_points
-    baseline = context.features.get(target.baseline or "")
-    if not isinstance(baseline, int | float) or is_null(baseline):
-        return None
-    if rule.fall_percent is not None:
-        return rule.fall_percent / 100 * baseline
-    return None if rule.at_most is None else baseline - rule.at_most
-
-
-def _expected(
-    context: PatientProfileData, predictions: list[dict[str, Any]], *, personal_harm: bool
-) -> dict[str, Any] | None:
-    """Dot and interval per treatment on one scale, with the line that counts as a response."""
-    answered = [row for row in predictions if not is_null(row["expected"]) or not is_null(row["p_response"])]
-    if not predictions:
-        return None
-    ends = [row[name] for row in answered for name in ("expected", "lower", "upper")]
-    threshold = _threshold(context)
-    is_change = context.target is not None and context.target.kind == "change"
-    include = ([0.0] if is_change else []) + ([threshold] if threshold is not None else [])
-    scale = Scale.around(ends, include=include)
-    reference = threshold if threshold is not None else (0.0 if is_change else None)
-    rows = []
-    for row in predictions:
-        text = interval(row["expected"], row["lower"], row["upper"])
-        label = f"{row['treatment'] or 'outcome'}: {text}"
-        strip = interval_strip(row["expected"], row["lower"], row["upper"], scale, label, reference=reference)
-        told = share(row.get("p_adverse")) if personal_harm else None
-        rows.append({"treatment": row["treatment"] or "no treatment", "text": text, "strip": strip,
-                     "p_response": share(row["p_response"]), "p_adverse": told, "status": row["status"]})  # fmt: skip
-    drawn = any(not is_null(row["expected"]) for row in predictions)
-    axis = axis_strip(scale, "Scale of expected values") if drawn else None
-    return {"rows": rows, "axis": axis, "threshold": threshold, "is_change": is_change, "harm": personal_harm}
-
-
-def _classes(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Probability of each class, for a target of classes."""
-    return [
-        {
-            "treatment": row["treatment"],
-            "name": name.removeprefix("p_"),
-            "text": share(value),
-            "strip": share_strip(value, f"{name.removeprefix('p_')}: {share(value)}"),
-        }
-        for row in predictions
-        for name, value in row.items()
-        if name.startswith("p_") and name not in ("p_response", "p_adverse") and not is_null(value)
-    ]
-
-
-def _differences(context: PatientProfileData, decision: Decision) -> dict[str, Any] | None:
-    """Pairs of treatments, turned so that the recommended one comes first; hidden while the gate is closed."""
-    effects = context.effects
-    is_open = context.gate is not None and bool(context.gate.get("individual_recommendations"))
-    if not is_open or effects is None or not effects.height or decision.kind not in ("person", "abstained"):
-        return None
-    rows = [_turned(row, decision.arm) for row in effects.iter_rows(named=True)]
-    rows.sort(key=lambda row: (row["first"] != decision.arm, row["first"], row["second"]))
-    scale = Scale.around([row[name] for row in rows for name in ("effect", "lower", "upper")], include=[0])
-    for row in rows:
-        row["text"] = interval(row["effect"], row["lower"], row["upper"], signed=True)
-        row["p_better"] = share(row["p_better"])
-        label = f"{row['first']} rather than {row['second']}: {row['text']}"
-        row["strip"] = interval_strip(row["effect"], row["lower"], row["upper"], scale, label, reference=0)
-    return {"rows": rows, "axis": axis_strip(scale, "Scale of differences")}
-
-
-def _turned(row: dict[str, Any], first: str | None) -> dict[str, Any]:
-    a, b = row["treatment_a"], row["treatment_b"]
-    kept = {"status": row["status"]}
-    if first is None or b != first:
-        figures = {name: row[name] for name in ("effect", "lower", "upper", "p_better")}
-        return kept | figures | {"first": a, "second": b}
-    negative = {name: None if row[name] is None else -row[name] for name in ("effect", "lower", "upper")}
-    better = None if row["p_better"] is None else 1 - row["p_better"]
-    ends = {"effect": negative["effect"], "lower": negative["upper"], "upper": negative["lower"]}
-    return kept | ends | {"p_better": better, "first": b, "second": a}
-
-
-def _why(context: PatientProfileData, decision: Decision, predictions: list[dict[str, Any]]) -> dict[str, Any]:
+def _why(
+    context: PatientProfileData, facts: CatalogueRows, decision: Decision, predictions: list[dict[str, Any]]
+) -> dict[str, Any]:
     """Attributions of one treatment and its contrast with the next best; refused without the gate's leave."""
     allowed = context.gate is not None and bool(context.gate.get("individual_explanations"))
-    view: dict[str, Any] = {"allowed": allowed, "one": None, "contrast": None, "arm": None}
+    view: dict[str, Any] = {"allowed": allowed, "one": None, "contrast": None, "arm": None, "stable": ""}
     if not allowed or context.shap is None or not context.shap.height:
         return view
-    units = dict(context.catalogue.select("feature", "unit").iter_rows())
     known = [row for row in predictions if not is_null(row["expected"])]
     ranked = [row["treatment"] for row in sorted(known, key=lambda row: -row["expected"])]
     arm = decision.arm or next(iter(ranked), context.shap["treatment"][0])
-    class_ = next((row["name"] for row in sorted(_classes(predictions), key=_size_of_share)), None)
-    view["arm"] = arm
-    view["one"] = explain_one(context.shap, context.base, arm, context.features, units, class_)
+    class_ = next((row["name"] for row in sorted(class_rows(predictions), key=lambda row: -row["share"])), None)
+    view["arm"], view["class"] = arm, class_
+    view["one"] = explain_one(context.shap, context.base, arm, context.features, facts.units, class_)
+    view["stable"] = stability_words(context.stability, arm, class_)
     others = [other for other in ranked if other != arm]
     if others and arm is not None and decision.kind == "person":
-        view["contrast"] = explain_contrast(context.shap, arm, others[0], context.features, units)
+        told = (context.features, facts.units, context.base)
+        view["contrast"] = explain_contrast(context.shap, arm, others[0], *told)
     return view
 
 
-def _size_of_share(row: dict[str, Any]) -> float:
-    """Sort key: the likeliest class first."""
-    return -float(row["text"].strip("<>%"))
-
-
-def _blocks(context: PatientProfileData, why: dict[str, Any]) -> list[dict[str, Any]]:
+def _blocks(context: PatientProfileData, facts: CatalogueRows, why: dict[str, Any]) -> list[dict[str, Any]]:
     """Features by modality; a modality without any value takes one line, a huge one shows what moved the model."""
-    known = context.catalogue["modality"].unique().sort().to_list()
-    order = sorted(known, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
     one: Explanation | None = why["one"]
-    drivers = [] if one is None else [part.label for part in one.features]
+    drivers = set() if one is None else {part.label for part in one.features}
     blocks = []
-    for modality in order:
-        rows = context.catalogue.filter(pl.col("modality") == modality).to_dicts()
+    for modality, rows in facts.by_modality.items():
         measured = sum(not is_null(context.features.get(row["feature"])) for row in rows)
         shown = rows if len(rows) <= _MOST_ROWS else [row for row in rows if row["feature"] in drivers]
         blocks.append(
@@ -345,14 +343,10 @@ def _feature_row(row: dict[str, Any], context: PatientProfileData) -> dict[str, 
     value = quantity(context.features.get(row["feature"]), row["unit"])
     percentile = context.percentiles.get(row["feature"])
     known = value != NOT_MEASURED and not is_null(percentile)
-    text = number(percentile, 0) if known else ""
-    label = f"{row['feature']}: percentile {text}"
-    unit = "" if value == NOT_MEASURED or row["unit"] in ("0/1", "category", "count", "score") else row["unit"]
     return {
         "feature": row["feature"],
         "description": row["description"],
         "value": value,
-        "unit": unit,
-        "percentile": text,
-        "strip": percentile_strip(percentile, label) if known else "",
+        "unit": "" if value == NOT_MEASURED or row["unit"] in _UNSPOKEN else row["unit"],
+        "percentile": number(percentile, 0) if known else "",
     }

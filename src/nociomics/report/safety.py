@@ -28,7 +28,11 @@ def safety_lines(raised: pl.DataFrame | None) -> list[str]:
     for row in raised.sort("visit", "instrument", "item").iter_rows(named=True):
         name = known[row["instrument"]].short_name if row["instrument"] in known else row["instrument"]
         lines.append(
-            f"{name}, item {row['item']} ({row['visit']}): answered with {row['points']:g} points. It may tell of "
-            f"{row['concern']}: speak with the person."
+            f"{name}, item {row['item']} ({row['visit']}): answered with {row['points']:g} {_points(row['points'])}. "
+            f"It may tell of {row['concern']}: speak with the person."
         )
     return lines
+
+
+def _points(amount: float) -> str:
+    return "point" if amount == 1 else "points"

@@ -99,7 +99,7 @@ def _marks(plane: Plane, points: Sequence[MapPoint]) -> list[Markup]:
     between = "".join(marker_path(index, *plane.at(point.x, point.y)) for point in points if point.between)
     odd = "".join("M{} {}".format(*plane.at(point.x, point.y)) + _CROSS for point in points if point.atypical)
     drawn = [
-        tag("path", d=clear, fill=colour, fill_opacity=0.7) if clear else None,
+        tag("path", d=clear, fill=colour, fill_opacity=0.7, stroke=colour, stroke_width=0.6) if clear else None,
         tag("path", d=between, fill="none", stroke=colour, stroke_width=1.1) if between else None,
         tag("path", d=odd, class_="cross") if odd else None,
     ]

@@ -10,7 +10,8 @@ from nociomics.report.tripod_answers import ANSWERS, TripodData
 
 __all__ = ["ANSWERS", "Answer", "TripodData", "tripod_page", "tripod_rows"]
 
-FILL_IN = "For the authors to fill in."
+NOT_DONE = "Not done by this run: for the authors."
+FILL_IN = "Not done yet:"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def tripod_page(data: TripodData) -> str:
             f"{len(rows) - answered} are for the authors."
         ),
         fill_in=FILL_IN,
+        not_done=NOT_DONE,
     )
 
 

@@ -13,7 +13,7 @@ from nociomics.report.wording import finding, modality_words, outcome_words, rea
 from nociomics.tables.study import Inclusion, Study
 
 _SHOWN = 12
-_TRAITS = {"measured": "pattern of missing blocks"}
+_TRAITS = {"measured": "pattern of missing blocks", "age_band": "band of age"}
 _FIGURES = (
     "auroc spearman accuracy brier calibration_slope calibration_in_the_large ici mae net_benefit coverage_90 "
     "policy_gain"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from nociomics.simulate.biobank import write_panel
 from nociomics.simulate.cohort import Cohort
 from nociomics.simulate.vcf import write_vcf
 from nociomics.tables.files import store_parquet, write_text, written_whole
@@ -30,7 +31,7 @@ data_root: .
 # The tables. Only patients is needed: take a line away and the run does without it.
 tables:
   patients: patients.csv
-  genotype: {{path: genotypes.vcf.gz, build: auto}}
+  genotype: {{path: {genotypes}, build: {build}}}
   diplotypes: cyp2d6.tsv
   expression: {{path: counts.parquet, values: counts, samples: expression_samples.csv}}
   biomarkers: cytokines.csv
@@ -54,9 +55,16 @@ target:
 include:
   pain_months: {{at_least: 3}}
 """
+_SAMPLE = """
+# Models are learned from so many people, drawn at random; everybody is predicted, placed in a stratum and explained.
+training_sample: {people: 2000}
+
+# Pages are made for the people that are asked for.
+profiles: {people: 10}
+"""
 
 
-def write_cohort(cohort: Cohort, folder: Path) -> Path:
+def write_cohort(cohort: Cohort, folder: Path, *, panel: bool = False) -> Path:
     """Write every table, the truth and a ready study file.
 
     Files of the same names are replaced, each whole or not at all; the study file comes last, so that it only stands
@@ -68,6 +76,8 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
         What to write.
     folder : Path
         Made when it is missing.
+    panel : bool
+        Whether genotypes are a panel of 10,000 variants as PLINK files, and models learn from a sample of the people.
 
     Returns
     -------
@@ -80,7 +90,10 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
         When the folder cannot be written.
     """
     folder = Path(folder)
-    write_vcf(cohort.genotypes, cohort.variants, folder / "genotypes.vcf.gz")
+    if panel:
+        write_panel(cohort, folder / "genotypes.bed")
+    else:
+        write_vcf(cohort.genotypes, cohort.variants, folder / "genotypes.vcf.gz")
     _write_delimited(cohort.diplotypes, folder / "cyp2d6.tsv", "\t")
     _write_parquet(cohort.expression, folder / "counts.parquet")
     for name, table in _text_tables(cohort).items():
@@ -88,7 +101,7 @@ def write_cohort(cohort: Cohort, folder: Path) -> Path:
     for name, table in cohort.truth.items():
         _write_parquet(table, folder / "truth" / f"{name}.parquet")
     study = folder / "study.yaml"
-    write_text(_study_text(cohort, study_name(folder)), study)
+    write_text(_study_text(cohort, study_name(folder), panel=panel), study)
     _LOG.info("wrote %d patients and their study file to %s", cohort.patients.height, folder)
     return study
 
@@ -128,9 +141,12 @@ def _write_parquet(table: pl.DataFrame, path: Path) -> None:
         store_parquet(table, draft)
 
 
-def _study_text(cohort: Cohort, study: str) -> str:
+def _study_text(cohort: Cohort, study: str, *, panel: bool) -> str:
     settings = cohort.settings
-    return _STUDY.format(
+    text = _STUDY + _SAMPLE.replace("{", "{{").replace("}", "}}") if panel else _STUDY
+    return text.format(
+        genotypes="genotypes.bed" if panel else "genotypes.vcf.gz",
+        build="GRCh38" if panel else "auto",
         study=study,
         seed=settings.seed,
         mechanism=settings.mechanism,

@@ -40,7 +40,7 @@ CONTIGS = {
     "chr22": 50818468,
 }
 # Chromosomes without any gene of the pharmacogenetic tables: an invented variant can never pass for a real one.
-_FREE = ("chr1", "chr3", "chr8", "chr9", "chr12", "chr14", "chr16", "chr18", "chr20", "chr21")
+FREE_CONTIGS = ("chr1", "chr3", "chr8", "chr9", "chr12", "chr14", "chr16", "chr18", "chr20", "chr21")
 # No pair of complementary bases: strands stay distinguishable.
 _BASE_PAIRS = (("A", "G"), ("G", "A"), ("C", "T"), ("T", "C"), ("A", "C"), ("G", "T"))
 
@@ -86,10 +86,10 @@ def invented_variants(world: int) -> pl.DataFrame:
         block are neighbours. The reference bases are invented too.
     """
     rng = world_stream(world, "variant positions")
-    chroms = [_FREE[block % len(_FREE)] for block in range(SNPS // BLOCK)]
+    chroms = [FREE_CONTIGS[block % len(FREE_CONTIGS)] for block in range(SNPS // BLOCK)]
     lengths = np.array([CONTIGS[chrom] for chrom in chroms])
     # Each block has its own stretch of the chromosome, so that no two positions are the same.
-    stretch = 0.1 + 0.8 * (np.arange(len(chroms)) // len(_FREE) + 0.9 * rng.random(len(chroms))) / 6
+    stretch = 0.1 + 0.8 * (np.arange(len(chroms)) // len(FREE_CONTIGS) + 0.9 * rng.random(len(chroms))) / 6
     steps = np.cumsum(rng.integers(500, 5000, (len(chroms), BLOCK)), axis=1)
     pairs = rng.integers(0, len(_BASE_PAIRS), SNPS)
     return pl.DataFrame(

@@ -160,6 +160,69 @@ EXPLANATION_STABILITY = Contract(
     row="one treatment (and class)",
 )
 
+OUT_OF_FOLD_VALUES = Contract(
+    "out_of_fold_values",
+    (
+        _ID,
+        _ARM,
+        Column("class", null=True, required=False, meaning="whose probability is explained"),
+        Column(
+            "feature",
+            meaning="a feature; <modality>_components: all components of a modality, which differ by fold",
+        ),
+        Column("modality"),
+        Column("group"),
+        Column("shap_value", "number", meaning="mean over repeats; outcome points, or probability for a class"),
+        Column(
+            "shap_sd",
+            "number",
+            null=True,
+            low=0,
+            meaning="spread between the models of different repeats; empty with one repeat",
+        ),
+        Column("base_value", "number", meaning="mean over repeats of the base of the fold that held this person out"),
+        Column("repeats", "integer", low=1, meaning="models that held this person out"),
+    ),
+    row="one person, treatment (and class) and feature; base and values add up to the mean prediction out of fold",
+)
+
+DEPENDENCE = Contract(
+    "dependence",
+    (
+        _ARM,
+        Column("class", null=True, required=False, meaning="whose probability is explained"),
+        Column("feature", meaning="one of the leading features"),
+        Column("modality"),
+        Column("group"),
+        Column("rank", "integer", low=1, meaning="of the feature, by its mean size; 1 leads"),
+        Column("kind", allowed=("values", "level", "not_measured"), meaning="what the bin holds"),
+        Column("bin", "integer", low=1, meaning="place among the feature's bins"),
+        Column("level", null=True, meaning="level of a category, several joined by |"),
+        Column("from_value", "number", null=True, meaning="values from here on; empty: from the smallest"),
+        Column("to_value", "number", null=True, meaning="values below this; empty: to the largest"),
+        Column("mean_value", "number", null=True, meaning="mean of the bin's values"),
+        Column("people", "integer", low=10, meaning="in the bin"),
+        Column("mean_shap", "number", meaning="mean of the feature's values there; outcome points, or probability"),
+        Column("lower", "number", null=True, meaning="95 %, over people and refits; empty without refits"),
+        Column("upper", "number", null=True, meaning="end of the interval"),
+    ),
+    key=("treatment", "class", "feature", "bin"),
+    row="one bin of at least 10 people of a leading feature, per treatment (and class)",
+)
+
+INTERACTIONS = Contract(
+    "interactions",
+    (
+        _ID,
+        _ARM,
+        Column("feature"),
+        Column("with_feature", meaning="itself: what is left to the feature alone"),
+        Column("interaction", "number", meaning="outcome points; a pair stands twice, with half of it in each row"),
+    ),
+    key=("patient_id", "treatment", "feature", "with_feature"),
+    row="one person, treatment and pair of features; all rows of a feature add up to its value",
+)
+
 PGX_CALLS = Contract(
     "pgx_calls",
     (

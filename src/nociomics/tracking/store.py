@@ -78,18 +78,23 @@ def initialise_store(uri: str) -> None:
         )
 
 
-def runs_table_link(uri: str, experiment_id: str, host: str = "127.0.0.1", port: int = 5000) -> str:
-    """Return the link to the experiment's table of runs.
+VIEW = "nociomics"
+"""Name of the view of the table of runs that `experiment_page` stores with an experiment."""
 
-    MLflow opens an experiment on its page for language models, which shows no runs of ours; the query mends that.
+
+def runs_table_link(uri: str, experiment_id: str, host: str = "127.0.0.1", port: int = 5000) -> str:
+    """Return the link to the experiment's table of runs, with the columns that matter.
+
+    MLflow opens an experiment on its page for language models, which shows no runs of ours, and a table of runs
+    without any figure; the query mends both.
 
     Examples
     --------
     >>> runs_table_link("sqlite:///results/mlflow.db", "1")
-    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
+    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=nociomics'
     """
     base = without_password(uri).rstrip("/") if uri.startswith("http") else f"http://{host}:{port}"
-    return f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    return f"{base}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
 
 
 def server_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> str | None:

@@ -1,0 +1,1 @@
+"""FHIR R4 resources to contract tables and back."""

@@ -1,0 +1,189 @@
+"""Compare what a service was asked with what its model learned from, as far as counts and quantiles can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from nociomics.service.input_counts import TrainingPoints
+
+FEWEST_PEOPLE = 50
+"""Below this nothing is judged (project_default)."""
+SHIFT, WORTH_A_LOOK, LEVEL = 0.15, 0.10, 0.01
+"""Distances from which an input counts as shifted, or is worth a look, and the level of the test (project_default)."""
+TOO_FEW, SHIFTED, LOOK, NONE_SEEN, CANNOT_TELL = "too few", "shifted", "worth a look", "none seen", "cannot tell"
+_ON_EDGES = 0.05
+_ORDER = (SHIFTED, LOOK, TOO_FEW, CANNOT_TELL, NONE_SEEN)
+
+
+@dataclass(frozen=True)
+class InputDrift:
+    """One input.
+
+    Attributes
+    ----------
+    feature, modality : str
+        The input.
+    verdict : str
+        ``shifted``, ``worth a look``, ``none seen``, ``too few``, or ``cannot tell`` (no quantiles in the bundle).
+    n : int
+        People with a value.
+    distance : float, optional
+        Kolmogorov-Smirnov distance at the training quantiles, a lower bound: 0 the same, 1 wholly elsewhere.
+    p : float, optional
+        Of that distance under no shift, by exact binomial tails, adjusted for the quantiles and for all inputs
+        (Bonferroni). It takes the training quantiles as known.
+    psi : float, optional
+        Population stability index over the intervals between the quantiles; null where values tie with them.
+    missing, missing_in_training : float
+        Share without a value.
+    missing_verdict : str
+        The same words for that share.
+    unseen : float, optional
+        Share of people in categories that training did not have.
+    """
+
+    feature: str
+    modality: str
+    verdict: str
+    n: int
+    distance: float | None
+    p: float | None
+    psi: float | None
+    missing: float
+    missing_in_training: float
+    missing_verdict: str
+    unseen: float | None = None
+
+
+def compare(points: TrainingPoints, counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare counts with a bundle's training quantiles, input by input, the most notable first.
+
+    Parameters
+    ----------
+    points : TrainingPoints
+        From `input_counts.training_points`.
+    counts : mapping
+        From `input_counts.read_counts`.
+
+    Returns
+    -------
+    dict
+        ``people``, ``statuses``, ``verdicts`` (how many inputs of each), ``inputs`` (see `InputDrift`).
+
+    References
+    ----------
+    Kolmogorov 1933 for the distance; the population stability index as used in credit scoring, whose usual limits
+    (0.1, 0.25) say nothing about sample size, which is why the verdict does not rest on it.
+    """
+    tests = max(len(counts["numeric"]) + len(counts["categories"]), 1)
+    people = int(counts["people"])
+    found = [
+        _numeric(name, entry, points, people, tests)
+        for name, entry in counts["numeric"].items()
+        if name in points.edges
+    ]
+    found += [
+        _category(name, entry, points, people, tests)
+        for name, entry in counts["categories"].items()
+        if name in points.categories
+    ]
+    found.sort(key=lambda one: (_ORDER.index(one.verdict), -(one.distance or 0.0), one.feature))
+    verdicts = {word: sum(one.verdict == word for one in found) for word in _ORDER}
+    return {
+        "people": people,
+        "statuses": dict(counts["statuses"]),
+        "verdicts": verdicts,
+        "inputs": [asdict(one) for one in found],
+        "basis": "quantiles (10, 30, 50, 70, 90 %) and shares of missing values that the bundle keeps of training",
+    }
+
+
+def _numeric(name: str, entry: Mapping[str, Any], points: TrainingPoints, people: int, tests: int) -> InputDrift:
+    cells = np.asarray(entry["cells"], dtype=float)
+    edges, shares = points.edges[name], points.shares[name]
+    n = int(cells.sum())
+    distance = p = psi = None
+    verdict = CANNOT_TELL if not edges else TOO_FEW
+    if edges and n:
+        distance, p = _distance(cells, edges, shares, n, tests)
+        psi = _stability(cells, shares, n)
+        if n >= FEWEST_PEOPLE:
+            verdict = _verdict(distance, p)
+    return InputDrift(
+        name,
+        points.modality[name],
+        verdict,
+        n,
+        distance,
+        p,
+        psi,
+        *_missing(name, entry["missing"], points, people, tests),
+    )
+
+
+def _category(name: str, entry: Mapping[str, Any], points: TrainingPoints, people: int, tests: int) -> InputDrift:
+    n = sum(entry["known"].values()) + entry["other"]
+    unseen = entry["other"] / n if n else None
+    verdict = TOO_FEW if n < FEWEST_PEOPLE else CANNOT_TELL
+    if n >= FEWEST_PEOPLE and unseen is not None and unseen >= WORTH_A_LOOK:
+        verdict = SHIFTED if unseen >= SHIFT else LOOK
+    return InputDrift(
+        name,
+        points.modality[name],
+        verdict,
+        n,
+        None,
+        None,
+        None,
+        *_missing(name, entry["missing"], points, people, tests),
+        unseen,
+    )
+
+
+def _missing(name: str, missing: int, points: TrainingPoints, people: int, tests: int) -> tuple[float, float, str]:
+    expected = points.missing[name]
+    share = missing / people if people else 0.0
+    if people < FEWEST_PEOPLE:
+        return share, expected, TOO_FEW
+    tails = (binom.cdf(missing, people, expected), binom.sf(missing - 1, people, expected))
+    return share, expected, _verdict(abs(share - expected), min(1.0, 2 * tests * min(tails)))
+
+
+def _verdict(distance: float, p: float) -> str:
+    if p >= LEVEL or distance < WORTH_A_LOOK:
+        return NONE_SEEN
+    return SHIFTED if distance >= SHIFT else LOOK
+
+
+def _distance(
+    cells: np.ndarray, edges: Sequence[float], shares: Sequence[tuple[float, float]], n: int, tests: int
+) -> tuple[float, float]:
+    """Return how far the shares at or below (and below) each quantile lie from what training says, and its p.
+
+    Of a quantile q at e, training had at least q at or below e and at most q below it: a value that many people
+    share, such as a score of 0, is then no drift by itself.
+    """
+    summed = np.cumsum(cells)
+    below, within = summed[0::2][: len(edges)], summed[1::2][: len(edges)]
+    at_most, at_least = np.asarray(shares).T
+    gap = np.maximum(np.maximum(at_least - within / n, below / n - at_most), 0.0)
+    tails = np.minimum(binom.cdf(within, n, at_least), binom.sf(below - 1, n, at_most))
+    return float(gap.max()), float(min(1.0, 2 * len(edges) * tests * tails.min()))
+
+
+def _stability(cells: np.ndarray, shares: Sequence[tuple[float, float]], n: int) -> float | None:
+    """Return the population stability index, None where quantiles coincide or values lie on them."""
+    on_edges = cells[1::2].sum()
+    if any(low != high for low, high in shares) or on_edges > _ON_EDGES * n:
+        return None
+    between = cells[0::2].copy()
+    between[1:] += cells[1::2]
+    expected = np.diff(np.concatenate([[0.0], [share for share, _ in shares], [1.0]]))
+    # half a person in an empty interval, so that the logarithm exists
+    actual = np.maximum(between, 0.5) / np.maximum(between, 0.5).sum()
+    return float(np.sum((actual - expected) * np.log(actual / expected)))

@@ -1,0 +1,303 @@
+"""CDS Hooks services and their cards: a warning where genetics makes an order a bad idea, and silence elsewhere."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from nociomics.fhir.medications import drugs_of
+from nociomics.knowledge.drug_code import load_contraindications
+from nociomics.knowledge.pharmacogene import TABLE_VERSION, load_advice_categories
+from nociomics.pharmacogenomics.guideline import drug_genes, known_drugs
+from nociomics.pharmacogenomics.recommendation import recommend_drugs
+from nociomics.service.hook_consent import genetics_allowed
+from nociomics.service.hook_genomics import GeneResults, read_results
+from nociomics.service.hook_requests import (
+    ORDER_SELECT,
+    ORDER_SIGN,
+    PATIENT_VIEW,
+    HookRequest,
+    Resource,
+    codings,
+    is_about,
+    read_hook,
+    reference_of,
+)
+from nociomics.service.refusal import Refusal
+
+MOST_CARDS = 3
+LONGEST_SUMMARY = 139
+WARN_FROM, TELL_FROM = 58, 42
+"""Caution of an advice category from which a card warns, and from which it informs (project_default)."""
+_NAMESPACE = uuid.UUID("8d0f0d0a-4d5c-4a2e-9a35-3b7b8c3a5d10")
+_ANSWERED = ("decided", "open")
+_NOT_MEANT = ("cancelled", "entered-in-error", "stopped")
+_EXTENSION = "org.nociomics"
+_PREFETCH = {
+    "patient": "Patient/{{context.patientId}}",
+    "genomics": "Observation?patient={{context.patientId}}&code=" + ",".join(
+        f"http://loinc.org|{code}" for code in ("84413-4", "79715-9", "79714-2", "79716-7", "79717-5", "94254-0")
+    ),
+    "consent": "Consent?patient={{context.patientId}}&status=active",
+    "medications": "MedicationRequest?patient={{context.patientId}}&status=active",
+}  # fmt: skip
+_OVERRIDES = (
+    ("tolerated-before", "Tolerated before without harm"),
+    ("no-alternative", "No alternative is suitable"),
+    ("result-doubted", "The genetic result is in doubt"),
+    ("palliative", "Palliative care: relief goes first"),
+)
+
+OVERRIDE_CODES = tuple(code for code, _ in _OVERRIDES)
+Codes = Mapping[tuple[str, str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class HookService:
+    """One service of the discovery."""
+
+    id: str
+    hook: str
+    title: str
+    description: str
+
+
+SERVICES = (
+    HookService(
+        "pgx-order-select",
+        ORDER_SELECT,
+        "Pharmacogenes: drugs being selected",
+        "Warns when a guideline advises against a selected pain drug, or another dose of it, for the patient's "
+        "pharmacogene results. Research use.",
+    ),
+    HookService(
+        "pgx-order-sign",
+        ORDER_SIGN,
+        "Pharmacogenes: drugs being signed",
+        "The same for every drug of the orders that are about to be signed. Research use.",
+    ),
+    HookService(
+        "pain-patient-view",
+        PATIENT_VIEW,
+        "Pharmacogenes: drugs that are taken",
+        "Shows the active pain drugs for which a guideline advises something else for the patient's pharmacogene "
+        "results. Research use.",
+    ),
+)
+
+
+def discovery() -> dict[str, Any]:
+    """Answer ``GET /cds-services``."""
+    return {
+        "services": [
+            {
+                "hook": one.hook,
+                "title": one.title,
+                "description": one.description,
+                "id": one.id,
+                "prefetch": _PREFETCH,
+                "usageRequirements": "Genetic results are used only with an active Consent that permits it.",
+            }
+            for one in SERVICES
+        ]
+    }
+
+
+def find_service(name: str) -> HookService:
+    """Return a service by its id, or refuse with 404."""
+    for one in SERVICES:
+        if one.id == name:
+            return one
+    raise Refusal(404, "no_such_service", "No such CDS service; see /cds-services.")
+
+
+def answer_hook(name: str, body: Mapping[str, Any], codes: Codes, consent_elsewhere: bool = False) -> dict[str, Any]:
+    """Answer a call of a service: at most three cards, the most serious first.
+
+    Parameters
+    ----------
+    name : str
+        Id of the service.
+    body : mapping
+        The request.
+    codes : mapping
+        Drugs by (system, code), as `knowledge.drug_code.load_drug_codes`.
+    consent_elsewhere : bool
+        True where the caller sends genetics of consenting people only; a consent that denies still silences.
+
+    Raises
+    ------
+    Refusal
+        400 for a request that is none, 412 when no prefetch came with an order whose drug has advice.
+    """
+    service = find_service(name)
+    request = read_hook(body, service.hook)
+    ordered, unknown = _ordered(request, codes)
+    concerned = [(drug, one) for drug, one in ordered if drug in known_drugs() and drug_genes(drug)]
+    if concerned and request.prefetched is None:
+        raise Refusal(412, "no_prefetch", "Send the prefetch of /cds-services; this service fetches nothing itself.")
+    told: dict[str, Any] = {"unknown_codes": unknown}
+    allowed = genetics_allowed(request.prefetched or (), request.patient)
+    if not (allowed or (allowed is None and consent_elsewhere)):
+        return {"cards": [], "extension": {_EXTENSION: {**told, "genetics": "not used: no consent"}}}
+    results = read_results(request.prefetched or (), request.patient)
+    cards = _cards(request, concerned, results)
+    return {"cards": cards, "extension": {_EXTENSION: {**told, "observations_left_out": results.left_out}}}
+
+
+def _ordered(request: HookRequest, codes: Codes) -> tuple[list[tuple[str, Resource]], list[dict[str, str]]]:
+    """Find the drugs of orders by their codes; codes that nobody here knows are listed, none is guessed.
+
+    Where no code is known, an order's words count when they are the whole names of drugs that are known, no more.
+    """
+    orders = request.orders
+    if request.hook == PATIENT_VIEW:
+        kinds = ("MedicationRequest", "MedicationStatement")
+        orders = tuple(
+            one
+            for one in request.prefetched or ()
+            if one["resourceType"] in kinds and one.get("status") == "active" and is_about(one, request.patient)
+        )
+    found: list[tuple[str, Resource]] = []
+    unknown: dict[tuple[str, str], None] = {}
+    for order in orders:
+        if order.get("status") in _NOT_MEANT or order.get("doNotPerform") is True:
+            continue
+        concepts = _concepts_of(order, request.medications)
+        given = list(dict.fromkeys((system, code) for one in concepts for system, code, _ in codings(one) if code))
+        drugs = dict.fromkeys(drug for key in given for drug in codes.get(key, ()))
+        named = drugs or dict.fromkeys(drug for one in concepts for drug in drugs_of(one)[0])
+        found += [(drug, order) for drug in named]
+        if not drugs and (given or not named):
+            unknown.update(dict.fromkeys(given or [("", "no code")]))
+    return found, [{"system": system, "code": code} for system, code in unknown]
+
+
+def _concepts_of(order: Resource, medications: Mapping[str, Resource]) -> list[Any]:
+    """Give every concept of an order's medication: its own, and those of the Medication that it refers to."""
+    concepts = [order.get("medicationCodeableConcept"), order.get("medication")]
+    reference = order.get("medicationReference") or order.get("medication")
+    named = reference.get("reference") if isinstance(reference, dict) else None
+    medication = _find_medication(named, medications)
+    if isinstance(order.get("medication"), dict):  # R5 puts concept or reference below medication
+        inner = order["medication"]
+        concepts.append(inner.get("concept"))
+        place = inner.get("reference")
+        medication = medication or _find_medication(
+            place.get("reference") if isinstance(place, dict) else None, medications
+        )
+    if medication is not None:
+        concepts.append(medication.get("code"))
+        parts = medication.get("ingredient")
+        for part in parts if isinstance(parts, list) else []:
+            if isinstance(part, dict):
+                concepts += [part.get("itemCodeableConcept"), part.get("item")]
+    return concepts
+
+
+def _find_medication(reference: Any, medications: Mapping[str, Resource]) -> Resource | None:
+    if not isinstance(reference, str):
+        return None
+    return medications.get("/".join(reference.removeprefix("#").split("/")[-2:])) or medications.get(
+        f"Medication/{reference.removeprefix('#').split('/')[-1]}"
+    )
+
+
+def _cards(
+    request: HookRequest, concerned: Sequence[tuple[str, Resource]], results: GeneResults
+) -> list[dict[str, Any]]:
+    drugs = list(dict.fromkeys(drug for drug, _ in concerned))
+    if not drugs or results.calls.is_empty():
+        return []
+    advice = recommend_drugs(results.calls, None, drugs)
+    worded = []
+    for drug, order in concerned:
+        rows = advice.filter((pl.col("drug") == drug) & pl.col("answer").is_in(_ANSWERED))
+        first = max(rows.iter_rows(named=True), key=lambda row: _caution()[row["category"]], default=None)
+        if first is None or _caution()[first["category"]] < TELL_FROM:
+            continue
+        worded.append((_caution()[first["category"]], _card(request, drug, order, first, results)))
+    order_of = {"critical": 0, "warning": 1, "info": 2}
+    worded.sort(key=lambda pair: (order_of[pair[1]["indicator"]], -pair[0]))
+    return [card for _, card in worded[:MOST_CARDS]]
+
+
+@cache
+def _caution() -> dict[str, int]:
+    return dict(load_advice_categories().select("category", "caution").iter_rows())
+
+
+def _card(
+    request: HookRequest, drug: str, order: Resource, advice: Mapping[str, Any], results: GeneResults
+) -> dict[str, Any]:
+    genes = [(gene, _phenotypes(results, gene)) for gene in str(advice["genes_used"] or "").split("|") if gene]
+    card: dict[str, Any] = {
+        "uuid": str(uuid.uuid5(_NAMESPACE, f"{request.instance}|{reference_of(order)}|{drug}")),
+        "summary": _summary(drug, genes, str(advice["text"])),
+        "indicator": _indicator(drug, genes, advice),
+        "source": _source(advice),
+        "detail": _detail(genes, advice, results),
+        "links": [{"label": "CPIC guidelines", "url": "https://cpicpgx.org/guidelines/", "type": "absolute"}],
+        "overrideReasons": [
+            {"system": "urn:nociomics:override", "code": code, "display": display} for code, display in _OVERRIDES
+        ],
+    }
+    place = reference_of(order)
+    if request.hook != PATIENT_VIEW and place is not None and card["indicator"] != "info":
+        action = {"type": "delete", "description": f"Remove the draft order of {drug}", "resourceId": place}
+        card["selectionBehavior"] = "at-most-one"
+        card["suggestions"] = [
+            {
+                "label": f"Remove {drug} and choose another drug",
+                "uuid": str(uuid.uuid5(_NAMESPACE, f"{card['uuid']}|remove")),
+                "actions": [action],
+            }
+        ]
+    return card
+
+
+def _phenotypes(results: GeneResults, gene: str) -> list[str]:
+    text = results.calls.filter(pl.col("gene") == gene)["phenotype_candidates"].first()
+    return str(text).split("|") if text else []
+
+
+def _summary(drug: str, genes: list[tuple[str, list[str]]], text: str) -> str:
+    results = " and ".join(f"{gene} {_plain(words)}" for gene, words in genes)
+    said = text.split(":")[0].split(". ")[0].rstrip(".")
+    whole = f"{drug.capitalize()}, {results}: {said[:1].lower()}{said[1:]}"
+    return whole if len(whole) <= LONGEST_SUMMARY else whole[: LONGEST_SUMMARY - 1].rsplit(" ", 1)[0] + "…"
+
+
+def _plain(words: list[str]) -> str:
+    return " or ".join(word.lower().replace("metabolizer", "metaboliser") for word in words)
+
+
+def _indicator(drug: str, genes: list[tuple[str, list[str]]], advice: Mapping[str, Any]) -> str:
+    """Critical for a contraindication that is certain, a warning for another drug or dose, information below that."""
+    barred = any((drug, gene, word) in load_contraindications() for gene, words in genes for word in words)
+    if (barred or advice["category"] == "DO_NOT_USE") and advice["certain"]:
+        return "critical"
+    return "warning" if _caution()[str(advice["category"])] >= WARN_FROM else "info"
+
+
+def _source(advice: Mapping[str, Any]) -> dict[str, str]:
+    label = " ".join(str(part) for part in (advice["guideline"], advice["year"]) if part)
+    pmid = advice["pmid"]
+    url = f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid else "https://cpicpgx.org/guidelines/"
+    return {"label": label or "CPIC guidelines", "url": url}
+
+
+def _detail(genes: list[tuple[str, list[str]]], advice: Mapping[str, Any], results: GeneResults) -> str:
+    lines = [str(advice["text"]), ""]
+    for gene, words in genes:
+        day = results.dates.get(gene)
+        lines.append(f"- {gene}: {_plain(words)}{f', result of {day}' if day else ', date of the result not given'}")
+    lines.append(f"- Strength of the recommendation: {advice['strength']}; guideline of {advice['year']}")
+    lines.append(f"- Tables of facts: {TABLE_VERSION}")
+    lines += ["", "Research use. Not for treating a patient without a clinician."]
+    return "\n".join(lines)

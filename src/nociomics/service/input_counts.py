@@ -1,0 +1,235 @@
+"""How often each input of the model lay where: counts alone, of many people at once, never a person's values."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nociomics.errors import TableError
+from nociomics.tables.files import read_json, write_json
+
+FORMAT = "nociomics-counts/1"
+FEWEST_NEW_PEOPLE = 10
+"""Counts of fewer people are not written: a difference of two files would be one person's values."""
+_GOLDEN_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
+_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class TrainingPoints:
+    """What a bundle knows of its training people, input by input.
+
+    Attributes
+    ----------
+    edges : dict of feature to list of float
+        Quantiles of the numeric inputs, ascending, each once; empty where nothing was measured.
+    shares : dict of feature to list of (float, float)
+        Share of the training people below each edge (at most), and at or below it (at least). The two differ where
+        quantiles coincide.
+    categories : dict of feature to list of str
+        Known categories of the others.
+    missing : dict of feature to float
+        Share of the training people without a value.
+    modality : dict of feature to str
+        As in the schema.
+    """
+
+    edges: dict[str, list[float]]
+    shares: dict[str, list[tuple[float, float]]]
+    categories: dict[str, list[str]]
+    missing: dict[str, float]
+    modality: dict[str, str]
+
+
+def training_points(folder: Path) -> TrainingPoints:
+    """Read a bundle's quantiles (from its golden rows, which are made of them), categories and missing shares."""
+    schema = read_json(folder / "schema.json")
+    golden = read_json(folder / "golden.json")["features"]
+    edges, shares = {}, {}
+    for entry in schema:
+        if entry["kind"] == "category":
+            continue
+        known = [
+            (float(value), share)
+            for value, share in zip(golden[entry["feature"]], _GOLDEN_SHARES, strict=False)
+            if value is not None
+        ]
+        own: dict[float, list[float]] = {}
+        for value, share in known:
+            own.setdefault(value, []).append(share)
+        edges[entry["feature"]] = list(own)
+        shares[entry["feature"]] = [(found[0], found[-1]) for found in own.values()]
+    return TrainingPoints(
+        edges,
+        shares,
+        {entry["feature"]: list(entry["categories"]) for entry in schema if entry["kind"] == "category"},
+        {entry["feature"]: float(entry["missing_share"]) for entry in schema},
+        {entry["feature"]: entry["modality"] for entry in schema},
+    )
+
+
+@dataclass
+class InputCounts:
+    """Counts of what was asked; safe to add to from several threads.
+
+    The cells of a numeric input with edges ``e1 < e2`` are: below e1, at e1, between, at e2, above e2. That tells
+    at-or-below from below, which for scores and yes/no inputs is the difference between drift and none.
+    """
+
+    points: TrainingPoints
+    people: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = self.people
+        self._numeric = [name for name in self.points.edges if self.points.edges[name]]
+        self._width = max((len(self.points.edges[name]) for name in self._numeric), default=0)
+        self._edges = np.full((len(self._numeric), self._width), np.inf)
+        for place, name in enumerate(self._numeric):
+            self._edges[place, : len(self.points.edges[name])] = self.points.edges[name]
+        self._cells = np.zeros((len(self._numeric), 2 * self._width + 1), dtype=np.int64)
+        self._missing = np.zeros(len(self._numeric), dtype=np.int64)
+        self._words = {
+            name: {"known": dict.fromkeys(words, 0), "other": 0, "missing": 0}
+            for name, words in self.points.categories.items()
+        }
+
+    @classmethod
+    def of_bundle(cls, folder: Path) -> InputCounts:
+        """Start at nothing, with the edges of a bundle."""
+        return cls(training_points(folder))
+
+    def add(self, features: pl.DataFrame, statuses: Sequence[str]) -> None:
+        """Count people.
+
+        Parameters
+        ----------
+        features : DataFrame, one row per person
+            As in `FEATURES`; an input that the frame lacks is missing for everybody.
+        statuses : sequence of str
+            Of each person: only the first word (``ok``, ``abstained``, ``rejected``) is kept.
+        """
+        if features.is_empty():
+            return
+        cells, missing = self._counted(features)
+        words = {name: self._word_counts(features, name) for name in self._words}
+        kinds = pl.Series(statuses, dtype=pl.String).str.split(":").list.first().value_counts()
+        with self._lock:
+            self.people += features.height
+            self._cells += cells
+            self._missing += missing
+            for name, (known, other, lacking) in words.items():
+                entry: Any = self._words[name]
+                for word, count in known.items():
+                    entry["known"][word] += count
+                entry["other"] += other
+                entry["missing"] += lacking
+            for kind, count in kinds.iter_rows():
+                self.statuses[kind] = self.statuses.get(kind, 0) + count
+
+    def _counted(self, features: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        cells, missing = np.zeros_like(self._cells), np.zeros_like(self._missing)
+        here = set(features.columns)
+        present = [place for place, name in enumerate(self._numeric) if name in here]
+        missing[:] = features.height
+        if not present:
+            return cells, missing
+        names = [self._numeric[place] for place in present]
+        values = features.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+        edges, width = self._edges[present], self._cells.shape[1]
+        for first in range(0, len(values), _AT_ONCE):
+            part = values[first : first + _AT_ONCE, :, None]
+            known = ~np.isnan(part[:, :, 0])
+            places = (part > edges).sum(axis=2) + (part >= edges).sum(axis=2)
+            columns = np.broadcast_to(np.asarray(present), known.shape)[known]
+            flat = np.bincount(columns * width + places[known], minlength=cells.size)
+            cells += flat.reshape(cells.shape)
+            missing[present] -= known.sum(axis=0)
+        return cells, missing
+
+    def _word_counts(self, features: pl.DataFrame, name: str) -> tuple[dict[str, int], int, int]:
+        if name not in features.columns:
+            return {}, 0, features.height
+        counts = dict(features[name].cast(pl.String).value_counts().iter_rows())
+        lacking = counts.pop(None, 0)
+        known = {word: counts.pop(word) for word in self.points.categories[name] if word in counts}
+        return known, sum(counts.values()), lacking
+
+    def to_dict(self, digest: str) -> dict[str, Any]:
+        """Everything counted, as JSON values; ``digest`` names the model."""
+        with self._lock:
+            numeric: dict[str, Any] = {
+                name: {
+                    "edges": self.points.edges[name],
+                    "cells": self._cells[place, : 2 * len(self.points.edges[name]) + 1].tolist(),
+                    "missing": int(self._missing[place]),
+                }
+                for place, name in enumerate(self._numeric)
+            }
+            words = {name: {**entry, "known": dict(entry["known"])} for name, entry in self._words.items()}  # type: ignore[call-overload]
+            return {
+                "format": FORMAT,
+                "model": digest,
+                "people": self.people,
+                "statuses": dict(sorted(self.statuses.items())),
+                "numeric": numeric,
+                "categories": words,
+            }
+
+    @property
+    def may_be_shown(self) -> bool:
+        """Whether enough people came since counts were last shown."""
+        return self.people - self._written >= FEWEST_NEW_PEOPLE
+
+    def write(self, path: Path, digest: str) -> bool:
+        """Write the counts, whole or not at all, where enough new people came; say whether it was done."""
+        if not self.may_be_shown:
+            return False
+        stored = self.to_dict(digest)
+        write_json(stored, path)
+        self._written = stored["people"]
+        return True
+
+    def take_up(self, path: Path, digest: str) -> bool:
+        """Go on from a file of the same model; False where there is none, or one of another model."""
+        if not path.is_file():
+            return False
+        stored = read_counts(path)
+        if stored["model"] != digest:
+            return False
+        with self._lock:
+            self.people += stored["people"]
+            self._written += stored["people"]
+            for kind, count in stored["statuses"].items():
+                self.statuses[kind] = self.statuses.get(kind, 0) + count
+            for place, name in enumerate(self._numeric):
+                entry = stored["numeric"][name]
+                self._cells[place, : len(entry["cells"])] += np.asarray(entry["cells"], dtype=np.int64)
+                self._missing[place] += entry["missing"]
+            for name, entry in stored["categories"].items():
+                mine: Any = self._words[name]
+                mine["known"] = {word: mine["known"][word] + entry["known"].get(word, 0) for word in mine["known"]}
+                mine["other"] += entry["other"]
+                mine["missing"] += entry["missing"]
+        return True
+
+
+def read_counts(path: Path) -> dict[str, Any]:
+    """Read a file of counts.
+
+    Raises
+    ------
+    TableError
+        When it is none, or of another version.
+    """
+    stored = read_json(path)
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        raise TableError(f"{path}: holds no counts of the service ({FORMAT}). Give the file of serve --counts.")
+    return stored

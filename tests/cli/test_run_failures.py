@@ -1,0 +1,48 @@
+"""What a user is told when a run fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nociomics.cli.run_failures import what_failed
+
+BEGAN = 1_000_000.0
+
+
+def logs(folder: Path, texts: dict[str, str], at: float = BEGAN + 5) -> Path:
+    for name, text in texts.items():
+        path = folder / "logs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (at, at))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"fit.log": "INFO a\nERROR: too few people.\n"}, "too few people."),
+        ({"fit.log": "bash: line 1: nociomics: command not found\n"}, "has no nociomics on its PATH"),
+        ({"fit.log": "OSError: [Errno 28] No space left on device\n"}, "A disk is full"),
+        ({"snakemake.log": "slurmstepd: error: Detected 1 oom-kill event(s)\n"}, "more memory than it had asked for"),
+        ({"snakemake.log": "LockException:\n"}, "another run is at work here"),
+        ({"deep/fit.log": "Traceback (most recent call last):\n"}, "this is a bug"),
+        ({"snakemake.log": "something else\n"}, "snakemake.log"),
+    ],
+)
+def test_the_cause_is_told(tmp_path: Path, texts: dict[str, str], said: str) -> None:
+    assert said in what_failed(logs(tmp_path, texts), BEGAN)
+
+
+def test_all_errors_are_told_at_once_and_each_only_once(tmp_path: Path) -> None:
+    same = "ERROR: the disk cannot be written."
+    told = what_failed(logs(tmp_path, {"a.log": same, "b.log": same, "c.log": "ERROR: too few people."}), BEGAN)
+    assert told.splitlines() == ["the disk cannot be written.", "too few people."]
+
+
+def test_logs_of_an_earlier_run_say_nothing(tmp_path: Path) -> None:
+    logs(tmp_path, {"old.log": "ERROR: of yesterday."}, at=BEGAN - 60)
+    assert "yesterday" not in what_failed(logs(tmp_path, {"snakemake.log": "x"}), BEGAN)
