@@ -142,8 +142,12 @@ def luminances(page: Any) -> tuple[float, float]:
     return paper, ink
 
 
-def sheets(page: Any) -> int:
-    """Number of A4 sheets that a page prints on."""
+def printed(page: Any) -> bytes:
+    """The page on A4, as PDF."""
     page.emulate_media(media="print")
-    paper = page.pdf(format="A4", prefer_css_page_size=True)
+    return bytes(page.pdf(format="A4", prefer_css_page_size=True))
+
+
+def sheets(paper: bytes) -> int:
+    """Number of sheets of a PDF."""
     return len(re.findall(rb"/Type\s*/Page\b(?!s)", paper))

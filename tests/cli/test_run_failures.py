@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nociomics.cli.run_failures import what_failed
+from nociomics.cli.run_failures import only_tracking_failed, what_failed
 
 BEGAN = 1_000_000.0
 
@@ -46,3 +46,18 @@ def test_all_errors_are_told_at_once_and_each_only_once(tmp_path: Path) -> None:
 def test_logs_of_an_earlier_run_say_nothing(tmp_path: Path) -> None:
     logs(tmp_path, {"old.log": "ERROR: of yesterday."}, at=BEGAN - 60)
     assert "yesterday" not in what_failed(logs(tmp_path, {"snakemake.log": "x"}), BEGAN)
+
+
+@pytest.mark.parametrize(
+    ("log", "only"),
+    [
+        ("Error in rule log_run:\n", True),
+        ("    Error in rule initialise_tracking:\nError in rule log_strata:\n", True),
+        ("Error in rule log_run:\nError in rule fit_response:\n", False),
+        ("Error in rule log_run:\nError in group finish, jobs:\n", False),
+        ("LockException:\n", False),
+    ],
+)
+def test_a_run_whose_tracking_alone_failed_is_told_from_others(tmp_path: Path, log: str, only: bool) -> None:
+    (tmp_path / "snakemake.log").write_text(log, encoding="utf-8")
+    assert only_tracking_failed(tmp_path / "snakemake.log") == only

@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,15 +50,15 @@ class _Doubling:
     def __init__(self, folder: str) -> None:
         self.factor = json.loads((Path(folder) / "manifest.json").read_text())["factor"]
 
-    def predict_frame(self, features: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame({"patient_id": features["patient_id"], "expected": features["baseline"] * self.factor})
+    def predict(self, features: pd.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame(
+            {"patient_id": features["patient_id"].to_list(), "expected": (features["baseline"] * self.factor).to_list()}
+        )
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
-    bundle_room = types.ModuleType("nociomics.export.bundle")
-    monkeypatch.setattr(bundle_room, "load_bundle", _Doubling, raising=False)
-    monkeypatch.setitem(sys.modules, bundle_room.__name__, bundle_room)
+    monkeypatch.setattr(nociomics, "load_model", _Doubling)
     bundle = tmp_path / "export" / "model"
     bundle.mkdir(parents=True)
     (bundle / "manifest.json").write_text('{"factor": 2}')
@@ -299,9 +298,9 @@ def test_the_link_opens_the_table_of_runs_of_the_right_server() -> None:
 
 
 def test_the_stored_script_calls_a_reader_that_exists() -> None:
-    from nociomics.export.bundle import Bundle, load_bundle
+    from nociomics.export.loaded_model import LoadedModel
 
     script = Path(nociomics.__file__).with_name("export") / "pyfunc_model.py.txt"
     text = script.read_text(encoding="utf-8")
-    assert f"from {load_bundle.__module__} import {load_bundle.__name__}\n" in text
-    assert f".{Bundle.predict_frame.__name__}(" in text
+    assert f"{nociomics.load_model.__module__}.{nociomics.load_model.__name__}(" in text
+    assert f"self._model.{LoadedModel.predict.__name__}(" in text

@@ -1,5 +1,7 @@
 """Explanations out of fold: by models that never saw the person, adding up to that person's mean prediction."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -127,3 +129,16 @@ def test_a_study_without_features_has_no_rows():
     _, explanations, table, _ = explained(study.changed(catalogue=study.catalogue.clear()))
     assert table.height == 0 and explanations.gap <= 1e-4
     assert OUT_OF_FOLD_VALUES.check(OutOfFoldExplanations(10, 1).frame()).height == 0
+
+
+def test_nothing_but_the_command_that_asks_the_gate_reads_values_of_people_out_of_fold():
+    """They are written before the gate is known: no page, MLflow artifact or Snakemake report may take them."""
+    root = Path(__file__).resolve().parents[2]
+    files = [*(root / "src").rglob("*.py"), *(root / "src").rglob("*.html"), *(root / "workflow").rglob("*.smk")]
+    told = {file: file.read_text(encoding="utf-8") for file in [*files, root / "Snakefile"]}
+    naming = {file.name for file, text in told.items() if "out_of_fold_values" in text.lower()}
+    assert naming == {"results.py", "out_of_fold.py", "response.py", "explain.py", "explain.smk", "response.smk"}
+    taking = {file.name for file, text in told.items() if "predict_out_of_fold.output.explanations" in text}
+    assert taking == {"explain.smk"}
+    rules = told[root / "workflow" / "rules" / "response.smk"]
+    assert 'temp(f"{RESULTS}/response/out_of_fold_values.parquet")' in rules

@@ -152,6 +152,22 @@ def metrics(auroc: tuple[float, float, float] = (0.64, 0.59, 0.69), clinical: fl
     }
 
 
+def subgroups() -> list[dict[str, Any]]:
+    """As from `evaluate.subgroups.subgroup_table`: one level is too small to show."""
+    levels = {"sex": ("F", "M"), "age_band": ("40 to 64", "65 and over", "under 40")}
+    figures = {"F": 0.66, "M": 0.62, "40 to 64": 0.65, "65 and over": None, "under 40": 0.6}
+    return [
+        {"trait": trait, "level": level, "metric": "auroc", "accepted": None}
+        | (
+            {"n": None, "value": None, "lower": None, "upper": None, "note": "too few to show"}
+            if figures[level] is None
+            else {"n": 180, "value": figures[level], "lower": figures[level] - 0.09, "upper": 0.74, "note": None}
+        )
+        for trait, names in levels.items()
+        for level in names
+    ]
+
+
 def _people(n: int = 300) -> pl.DataFrame:
     rng = np.random.default_rng(7)
     kind = rng.integers(0, 3, n)
@@ -291,6 +307,7 @@ def cohort(**changes: Any) -> CohortReportData:
                 "model": (0.45 - 0.55 * thresholds + 0.06 * np.sin(3 * thresholds)).tolist(),
                 "treat_all": (0.45 - 0.55 * thresholds / (1 - thresholds)).tolist(),
             },
+            "subgroups": subgroups(),
             "policies": [
                 {"policy": "model", "treatment": None, "value": 2.31, "lower": 2.14, "upper": 2.48, "n": 561},
                 {"policy": "best_fixed", "treatment": None, "value": 2.1, "lower": 1.95, "upper": 2.25, "n": 561},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-_VOID = {"meta", "br", "link", "img", "hr", "input"}
+_VOID = {"meta", "br", "wbr", "link", "img", "hr", "input"}
 _SILENT = {"style", "title", "svg"}
 _BLOCKS = set("p li h1 h2 h3 td th dt dd div tr caption figcaption small section".split())
 

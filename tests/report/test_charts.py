@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import locale
 import re
+from functools import cache
+from html import unescape
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import polars as pl
@@ -13,7 +16,7 @@ import pytest
 
 from nociomics.report import charts, charts_drawing, charts_tables
 from nociomics.report.charts_drawing import colours, drawn, page_style, picture_file
-from nociomics.report.charts_figures import CAPTIONS, CATEGORIES, cohort_figures
+from nociomics.report.charts_figures import CAPTIONS, CATEGORIES, Figure, cohort_figures
 from nociomics.report.cohort import CohortReportData
 from nociomics.report.downloads import table_text
 from tests.report import demo
@@ -27,6 +30,11 @@ ROWS = pl.DataFrame(
         "upper": [0.68, None, 0.2],
     }
 )
+
+
+@cache
+def _figures() -> list[Figure]:
+    return cohort_figures(demo.cohort())
 
 
 def picture(chart: Any, name: str = "one") -> str:
@@ -71,6 +79,41 @@ def test_a_picture_is_a_whole_file_in_both_schemes_without_font_script_or_addres
     assert "prefers-color-scheme: dark" in file and "--accent: #" in file
     assert not any(word in file for word in ("@font-face", "<script", "url(", "href"))
     assert len(file) < 12_000
+
+
+def test_every_picture_and_table_to_download_is_a_whole_file() -> None:
+    for figure in _figures():
+        root = ElementTree.fromstring(figure.file)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and root[0].tag.endswith("style")
+        held = re.findall(r'href="data:([^;]*);charset=utf-8,([^"]*)"', figure.links)
+        assert [kind for kind, _ in held] == ["text/csv", "image/svg+xml"]
+        assert [unquote(unescape(text)) for _, text in held] == [table_text(figure.table), figure.file]
+
+
+def test_a_long_name_is_broken_into_lines_and_no_letter_is_lost() -> None:
+    names = ["the same model without gene_expression_whole_blood", "one", "x" * 60]
+    rows = pl.DataFrame({"name": names, "value": [0.1, 0.2, 0.3], "lower": [0.0] * 3, "upper": [0.4] * 3})
+    svg = picture(charts.interval_chart(rows, "gain"))
+    told = "".join(re.findall(r"<tspan[^>]*>([^<]*)</tspan>", svg)).replace(" ", "")
+    assert told == names[0].replace(" ", "") + names[2]
+    assert "…" not in svg and max(len(line) for line in charts.in_lines(names[0]).splitlines()) <= 24
+    few = picture(charts.interval_chart(rows.with_columns(name=pl.Series(["a", "b", "c"])), "gain"))
+    assert _height(svg) > _height(few)
+
+
+def _height(svg: str) -> float:
+    return float(svg.split('viewBox="', 1)[1].split('"', 1)[0].split()[3])
+
+
+def test_bands_of_age_stand_from_the_youngest_on() -> None:
+    rows = [
+        {"trait": trait, "level": level, "metric": "auroc", "n": 90, "value": 0.6, "lower": 0.5, "upper": 0.7}
+        for trait, levels in {"sex": "FM", "age_band": ("40 to 64", "65 and over", "under 40")}.items()
+        for level in levels
+    ]
+    table = charts_tables.subgroup_points({"subgroups": rows})
+    assert table is not None
+    assert table["level"].to_list() == ["F", "M", "under 40", "40 to 64", "65 and over"]
 
 
 def test_the_same_table_gives_the_same_bytes() -> None:
@@ -141,7 +184,7 @@ def test_tables_are_written_with_points_and_quoted_names() -> None:
 
 
 def test_every_figure_has_a_category_a_caption_and_a_table_that_names_nobody() -> None:
-    figures = cohort_figures(demo.cohort())
+    figures = _figures()
     assert {figure.category for figure in figures} == set(CATEGORIES)
     assert len({figure.name for figure in figures}) == len(figures)
     for figure in figures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from nociomics.report.pages import CohortReportData, cohort_report
@@ -11,8 +13,24 @@ from tests.report.html_page import Page
 _SECTIONS = ["cohort", "harmonised", "performance", "treatment", "strata", "drivers", "card", "reproduce"]
 
 
+@cache
+def _html() -> str:
+    return cohort_report(demo.cohort())
+
+
+@cache
+def _whole() -> Page:
+    return Page(_html())
+
+
 def _page(**changes: object) -> Page:
-    return Page(cohort_report(demo.cohort(**changes)))
+    """The page with its charts, which take a second; without changes it is drawn once."""
+    return Page(cohort_report(demo.cohort(**changes))) if changes else _whole()
+
+
+def _words(**changes: object) -> Page:
+    """The page without charts: its words and tables are the same."""
+    return Page(cohort_report(demo.cohort(**changes), []))
 
 
 def test_sections_come_in_the_order_of_the_questions_after_the_finding() -> None:
@@ -21,7 +39,7 @@ def test_sections_come_in_the_order_of_the_questions_after_the_finding() -> None
 
 
 def test_the_page_opens_with_the_finding() -> None:
-    page = _page(metrics=demo.metrics((0.51, 0.45, 0.57), 0.51), gate=demo.CLOSED)
+    page = _words(metrics=demo.metrics((0.51, 0.45, 0.57), 0.51), gate=demo.CLOSED)
     assert page.first_sentence() == (
         "The model found nothing: its predictions are no better than chance (AUROC 0.51, 0.45 to 0.57), "
         "so no treatment is recommended to any one person, and no drivers of one person's prediction are shown."
@@ -48,12 +66,12 @@ def test_the_headline_stands_beside_simpler_models_and_every_figure_has_its_inte
 
 def test_a_figure_that_could_not_be_computed_is_named_with_its_reason() -> None:
     lost = demo.measure(None, None, None, "not computed: fewer than 20 people")
-    text = _page(metrics=demo.metrics() | {"ici": lost}).text("performance")
+    text = _words(metrics=demo.metrics() | {"ici": lost}).text("performance")
     assert "Integrated calibration index: not measured (fewer than 20 people)." in text
 
 
 def test_the_gate_and_its_reasons_are_shown() -> None:
-    text = _page(gate=demo.CLOSED).text("treatment")
+    text = _words(gate=demo.CLOSED).text("treatment")
     assert "closed" in text and "smallest p 0.31" in text
     assert "Recommendation of the final model" not in text
     assert "Recommendation of the final model" in _page().text("treatment")
@@ -66,16 +84,16 @@ def test_policies_are_set_side_by_side() -> None:
 
 def test_harm_stands_beside_benefit_with_its_own_figures_and_its_orders() -> None:
     harm = {f"adverse_{name}": value for name, value in demo.metrics((0.66, 0.6, 0.72)).items() if name == "auroc"}
-    text = _page(metrics=demo.metrics() | harm).text("treatment")
+    text = _words(metrics=demo.metrics() | harm).text("treatment")
     assert "Chance of an adverse event" in text and "0.66 (0.60 to 0.72)" in text
     assert "Benefit only" in text and "Harm first" in text
     assert "CBT, then" in text  # the least harm
-    assert "0.66 (0.60 to 0.72)" not in _page(metrics=demo.metrics() | harm).text("performance")
+    assert "0.66 (0.60 to 0.72)" not in _words(metrics=demo.metrics() | harm).text("performance")
 
 
 def test_too_few_adverse_events_are_said_once() -> None:
     few = demo.measure(None, None, None, "not computed: too few to model: 4 events in 561 people")
-    page = _page(metrics=demo.metrics() | {f"adverse_{name}": few for name in ("auroc", "brier", "ici")})
+    page = _words(metrics=demo.metrics() | {f"adverse_{name}": few for name in ("auroc", "brier", "ici")})
     assert page.text().count("too few to model: 4 events in 561 people") == 1
 
 
@@ -93,11 +111,11 @@ def test_keeping_quiet_is_shown_by_share_of_people_answered() -> None:
 def test_a_subgroup_too_small_to_show_is_named_without_a_figure() -> None:
     row = {"trait": "sex", "level": "X", "metric": "auroc", "n": None, "value": None, "lower": None, "upper": None}
     curves = demo.cohort().curves | {"subgroups": [row | {"note": "too few to show", "accepted": None}]}
-    assert "too few to show" in _page(curves=curves).text("performance")
+    assert "too few to show" in _words(curves=curves).text("performance")
 
 
 def test_one_stratum_is_dimensions_not_types() -> None:
-    text = _page(strata_summary={"k": 1, "bic": {"1": 5210.0, "2": 5244.0}}).text("strata")
+    text = _words(strata_summary={"k": 1, "bic": {"1": 5210.0, "2": 5244.0}}).text("strata")
     assert "Dimensions, not types" in text and "none; BIC rises by 34.0" in text
 
 
@@ -109,7 +127,7 @@ def test_several_strata_are_at_least_that_many_with_their_stability() -> None:
 
 def test_too_few_people_for_strata_is_not_called_dimensions() -> None:
     summary = {"k": 1, "bic": {"1": 410.0}, "bic_gain": None, "evidence": "not enough people to look for strata"}
-    text = _page(strata_summary=summary, assignments=None).text("strata")
+    text = _words(strata_summary=summary, assignments=None).text("strata")
     assert "Not enough people" in text and "Dimensions" not in text
 
 
@@ -128,7 +146,7 @@ def test_no_sentence_about_drivers_speaks_of_one_person_or_of_a_cause() -> None:
 
 def test_the_card_tells_use_people_performance_and_limits() -> None:
     sizes = {"n": demo.measure(561, None, None), "events_per_feature": demo.measure(0.4, None, None)}
-    text = _page(metrics=demo.metrics() | sizes).text("card")
+    text = _words(metrics=demo.metrics() | sizes).text("card")
     for words in ("Not for people unlike", "561 people", "AUROC 0.64", "events per candidate", "internal validation"):
         assert words in text
 
@@ -136,7 +154,7 @@ def test_the_card_tells_use_people_performance_and_limits() -> None:
 def test_what_one_block_adds_is_shown_or_said_to_be_unmeasured() -> None:
     assert "Gain of biomarkers, expression and pharmacogenes alone: not measured." in _page().text("performance")
     metrics = demo.metrics() | {"auroc_gain_over_without_biomarkers": demo.measure(0.02, 0.0, 0.04)}
-    text = _page(metrics=metrics).text("performance")
+    text = _words(metrics=metrics).text("performance")
     assert "the same model without biomarkers" in text and "Gain of expression and pharmacogenes alone" in text
 
 
@@ -174,7 +192,7 @@ def test_a_study_without_treatments_renders_its_one_row() -> None:
     target = demo.TARGET.model_copy(
         update={"kind": "continuous", "treatment": None, "baseline": None, "response": None}
     )
-    text = _page(target=target, predictions=predictions, effects=None, arms=None).text("treatment")
+    text = _words(target=target, predictions=predictions, effects=None, arms=None).text("treatment")
     assert "everyone" in text and "2.00 (1.20 to 2.80)" in text
 
 
@@ -203,7 +221,7 @@ def test_every_figure_of_the_page_comes_with_its_table_and_its_picture() -> None
 
 
 def test_the_page_needs_no_script_and_stays_small() -> None:
-    html = cohort_report(demo.cohort())
+    html = _html()
     assert "<script" not in html and "http://" not in html.replace("http://www.w3.org/2000/svg", "")
     assert len(html.encode()) < 1_000_000
 
@@ -237,4 +255,4 @@ def test_five_thousand_features_and_one_person_and_no_omics_make_a_page() -> Non
 
 
 def test_equal_input_gives_equal_bytes() -> None:
-    assert cohort_report(demo.cohort()) == cohort_report(demo.cohort())
+    assert cohort_report(demo.cohort()) == _html()

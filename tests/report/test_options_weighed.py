@@ -89,6 +89,6 @@ def test_the_group_is_ordered_by_the_studys_weight_alone() -> None:
 
 
 def test_the_cohorts_page_shows_it_where_the_study_gives_a_weight() -> None:
-    shown = Page(cohort_report(demo.cohort(target=WEIGHED)))
+    shown = Page(cohort_report(demo.cohort(target=WEIGHED), []))
     assert "One adverse event counts as much as a benefit of 4 points: the study's weight." in shown.text()
-    assert "One adverse event counts as much" not in Page(cohort_report(demo.cohort())).text()
+    assert "One adverse event counts as much" not in Page(cohort_report(demo.cohort(), [])).text()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,7 +12,6 @@ import pytest
 from nociomics.report.pages import patient_profile
 from tests.report import demo
 from tests.report.html_page import Page, reading_grade
-from tests.report.test_browser import _FLAGS
 
 _SECTIONS = ["plain", "clinician", "dials", "molecules", "pharmacogenes", "stratum", "expected", "why", "unknown"]
 
@@ -311,21 +307,6 @@ def test_a_locale_with_decimal_commas_changes_nothing() -> None:
         assert done.stdout.decode() == patient_profile(demo.person())
         return
     pytest.skip("there is no German locale on this machine (Debian: locales-all)")
-
-
-def _printed_pages(page: Path, paper: Path) -> int:
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("there is no chromium on this machine (Debian: apt-get install chromium)")
-    words = [f"--user-data-dir={paper.parent / 'browser'}", "--no-pdf-header-footer", f"--print-to-pdf={paper}"]
-    subprocess.run([browser, *_FLAGS, *words, page.as_uri()], check=True, capture_output=True, timeout=120)
-    return len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
-
-
-@pytest.mark.parametrize("changes", [{}, _NOTHING_FOUND, _ABSENT], ids=["open", "nothing found", "nothing predicted"])
-def test_a_profile_prints_on_two_a4_pages(tmp_path: Path, changes: dict) -> None:
-    (tmp_path / "p.html").write_text(patient_profile(demo.person(**changes)), encoding="utf-8")
-    assert 1 <= _printed_pages(tmp_path / "p.html", tmp_path / "p.pdf") <= 2
 
 
 def test_plain_half_tells_chances_in_ten_and_ranges() -> None:

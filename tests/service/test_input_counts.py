@@ -116,6 +116,33 @@ def test_categories_that_training_did_not_have_are_seen(counts, exported, study)
     assert (found["verdict"], found["unseen"]) == (SHIFTED, 1.0)
 
 
+def test_a_category_that_became_common_is_seen(counts, exported, study):
+    counts.add(people(study, 400).with_columns(pain_type=pl.lit(study.features["pain_type"].mode()[0])), ["ok"] * 400)
+    found = verdicts(exported, counts)["pain_type"]
+    expected = 1 - (study.features["pain_type"] == study.features["pain_type"].mode()[0]).mean()
+    assert (found["verdict"], found["unseen"]) == (SHIFTED, 0.0)
+    assert found["distance"] == pytest.approx(expected) and found["psi"] > 0.25
+
+
+def test_its_p_is_fishers_where_training_is_small():
+    """The table 3 of 10 against 12 of 20, by scipy's own test of tables."""
+    from scipy.stats import fisher_exact
+
+    from nociomics.service.drift import _few, _many
+
+    one, other = np.array([3]), np.array([12])
+    assert _few(one, 10, other, 20)[0] == pytest.approx(fisher_exact([[3, 7], [12, 8]], "less").pvalue)
+    assert _many(one, 10, other, 20)[0] == pytest.approx(fisher_exact([[3, 7], [12, 8]], "greater").pvalue)
+
+
+def test_the_bundle_keeps_quantiles_and_shares_of_training(exported, study):
+    points = training_points(exported)
+    assert points.people == study.features.height
+    known = study.features["age"].drop_nulls().to_numpy()
+    assert points.edges["age"] == pytest.approx(sorted(set(np.quantile(known, np.arange(1, 20) / 20))))
+    assert sum(points.category_shares["pain_type"].values()) == pytest.approx(1.0)
+
+
 def test_no_drift_is_seldom_called_drift(exported, study):
     """False alarms over many draws of people like those of training."""
     alarms = 0

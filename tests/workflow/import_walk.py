@@ -51,7 +51,7 @@ class _Walk:
             node = known.definitions[name]
             for target in _imports(node).values():
                 self._follow(target)
-            local = _imports(node)
+            local = {*_imports(node), *_parameters(node)}
             for used in {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - {name, *local}:
                 self.visit(module, used)
 
@@ -88,6 +88,13 @@ def _read(name: str) -> _Module:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             module.imports |= _imports(node)
     return module
+
+
+def _parameters(node: ast.AST) -> set[str]:
+    """What a function is given: such a name hides a definition of the module."""
+    if not isinstance(node, ast.FunctionDef):
+        return set()
+    return {one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
 
 
 def _imports(node: ast.AST) -> dict[str, _Target]:

@@ -49,7 +49,8 @@ def conda_ranges(entries: list[Any]) -> dict[str, SpecifierSet]:
 
 
 def test_conda_has_the_same_packages_and_ranges(project: dict[str, Any], conda: list[Any]) -> None:
-    wanted = [Requirement(line) for line in project["project"]["dependencies"]]
+    lines = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["workflow"]]
+    wanted = [Requirement(line) for line in lines]
     expected = {CONDA_NAMES.get(need.name, need.name): need.specifier for need in wanted}
     found = {name: limits for name, limits in conda_ranges(conda).items() if name not in ONLY_CONDA}
     assert found == expected
@@ -73,6 +74,24 @@ def test_every_range_holds_the_locked_version(project: dict[str, Any], locked: d
     needs = [Requirement(line) for lines in lists for line in lines]
     outside = [str(need) for need in needs if locked[canonicalize_name(need.name)] not in need.specifier]
     assert outside == []
+
+
+def test_a_light_installation_has_none_of_the_workflow(project: dict[str, Any]) -> None:
+    told = project["project"]
+    light = {Requirement(line).name for line in told["dependencies"]}
+    assert light.isdisjoint({Requirement(line).name for line in told["optional-dependencies"]["workflow"]})
+    assert told["optional-dependencies"]["predict"] == []
+
+
+def test_whoever_develops_has_all_that_the_tests_need(project: dict[str, Any]) -> None:
+    own = [need for need in map(Requirement, project["dependency-groups"]["dev"]) if need.name == "nociomics"]
+    script = (ROOT / "workflow" / "scripts" / "setup.sh").read_text(encoding="utf-8")
+    words = next(line for line in script.splitlines() if line.startswith("extras=")).split('"')[1].split()
+    assert set(words[1::2]) == own[0].extras == set(told_extras(project)) - {"predict", "slurm", "team"}
+
+
+def told_extras(project: dict[str, Any]) -> list[str]:
+    return list(project["project"]["optional-dependencies"])
 
 
 def test_the_image_and_the_fetched_uv_are_one_version() -> None:

@@ -189,6 +189,7 @@ def learning_results():
 def final_results():
     """What `rule all` asks for."""
     made = [
+        f"{RESULTS}/inputs.json",
         f"{RESULTS}/quality/report.html",
         f"{RESULTS}/strata/assignments.parquet",
         f"{RESULTS}/strata/report.html",

@@ -29,6 +29,7 @@ rule explain_predictions:
         seed=STUDY.seed,
         code=code_digest(
             "errors.py",
+            "knowledge",
             "tables",
             "models",
             "evaluate",

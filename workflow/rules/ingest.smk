@@ -3,6 +3,7 @@
 READS  every file of the study
 WRITES ingested/genotype/<number>/ -> tables/genotype_store.py, one store per genotype file
        ingested/*.parquet -> tables/ingested.py, ingested/findings.parquet -> Findings
+       inputs.json, the SHA-256 of every file of the study
 """
 
 
@@ -60,5 +61,36 @@ rule ingest_tables:
             --data {params.data:q} \
             --stores {params.stores:q} \
             --output {params.folder:q} \
+            &>{log:q}
+        """
+
+
+rule digest_inputs:
+    """Note the checksum of every file of the study, by which a run can be reproduced."""
+    input:
+        source_files(),
+        genotypes=genotype_manifests(),  # whose files are more than the study names
+    output:
+        f"{RESULTS}/inputs.json",
+    log:
+        f"{LOGS}/digest_inputs.log",
+    benchmark:
+        f"{BENCHMARKS}/digest_inputs.tsv"
+    params:
+        study=study_without_settings(),
+        data=data_root,
+        code=code_digest(
+            "errors.py",
+            "tables",
+            "ingest/__init__.py",
+            "ingest/input_digests.py",
+            "cli/ingest.py",
+        ),
+    shell:
+        r"""
+        nociomics ingest inputs \
+            --study {params.study:q} \
+            --data {params.data:q} \
+            --output {output:q} \
             &>{log:q}
         """

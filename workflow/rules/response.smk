@@ -64,7 +64,8 @@ rule predict_out_of_fold:
         splits=rules.make_splits.output.splits,
     output:
         predictions=f"{RESULTS}/response/out_of_fold.parquet",
-        explanations=f"{RESULTS}/response/out_of_fold_values.parquet",
+        # goes when explain_out_of_fold has read it: whether people may be explained is known only behind the evaluation
+        explanations=temp(f"{RESULTS}/response/out_of_fold_values.parquet"),
     log:
         f"{LOGS}/predict_out_of_fold.log",
     benchmark:

@@ -1,6 +1,6 @@
 """What MLflow is told. One rule prepares the store and one logs; training never waits for either.
 
-READS  report.html, quality/*, evaluation/*, response/out_of_fold.parquet, explanations/importance.parquet, export/model, strata/*
+READS  inputs.json, report.html, quality/*, evaluation/*, response/out_of_fold.parquet, explanations/importance.parquet, export/model, strata/*
 WRITES results/mlflow.db (or MLFLOW_TRACKING_URI), tracking.json, strata/tracking.json
 """
 
@@ -37,6 +37,9 @@ rule log_run:
         bundle=rules.export_bundle.output.manifest,
         features=rules.harmonise_features.output.features,
         target=rules.harmonise_features.output.target,
+        inputs=rules.digest_inputs.output,
+        predictions=rules.predict_cohort.output,
+        strata=rules.find_strata.output,
     output:
         f"{RESULTS}/tracking.json",
     log:
@@ -78,6 +81,7 @@ rule log_strata:
         store=rules.initialise_tracking.output,
         parent=rules.log_run.output if TARGET is not None else [],
         page=rules.report_strata.output,
+        inputs=rules.digest_inputs.output,
     output:
         f"{RESULTS}/strata/tracking.json",
     log:

@@ -34,14 +34,19 @@ unset UV_PYTHON VIRTUAL_ENV CONDA_PREFIX
 export UV_PROJECT_ENVIRONMENT=.venv
 [ -x .venv/bin/python ] || "$uv" venv --quiet --allow-existing --python "$python" .venv
 
+# What a study and all tests need; psycopg2 and Flask-WTF (the extra "team") are for a server alone.
+extras="--extra workflow --extra genetics --extra interchange --extra serve --extra fhir --extra onnx"
+
 if [ "$UV_DEFAULT_INDEX" = https://pypi.org/simple ]; then
-    "$uv" sync --frozen --extra genetics --extra interchange || fail "the environment could not be made: see uv's words above. Nothing else was changed."
+    # shellcheck disable=SC2086  # words, on purpose
+    "$uv" sync --frozen $extras || fail "the environment could not be made: see uv's words above. Nothing else was changed."
     exit 0
 fi
 
 # The lock names PyPI's own addresses. From another index the same versions are taken and checked by the lock's sums.
 if [ ! .venv/locked -nt uv.lock ]; then
-    "$uv" export --quiet --frozen --extra genetics --extra interchange --no-emit-project >.venv/locked.txt
+    # shellcheck disable=SC2086
+    "$uv" export --quiet --frozen $extras --no-emit-project >.venv/locked.txt
     "$uv" pip sync --python .venv/bin/python --require-hashes .venv/locked.txt ||
         fail "your package index lacks a locked file: see uv's words above."
     "$uv" pip install --python .venv/bin/python --no-deps --editable .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from typing import NoReturn
 
 from nociomics.cli.app import app
 from nociomics.errors import NociomicsError
@@ -25,13 +26,25 @@ def main() -> None:
     except NociomicsError as error:
         sys.stderr.write(f"ERROR: {error}\n")
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        from nociomics.cli.workflow_extra import as_lacking_extra
+
+        lacking = as_lacking_extra(error)
+        if lacking is None:
+            _tell_bug()
+        sys.stderr.write(f"ERROR: {lacking}\n")
+        sys.exit(1)
     except SystemExit as ended:
         # Typer turns an interrupt into this exit.
         if ended.code == _INTERRUPTED:
             sys.stderr.write("Interrupted. Nothing half-written was left; run the same command again to go on.\n")
         raise
     except Exception:
-        import traceback
+        _tell_bug()
 
-        sys.stderr.write(traceback.format_exc() + _BUG + "\n")
-        sys.exit(70)
+
+def _tell_bug() -> NoReturn:
+    import traceback
+
+    sys.stderr.write(traceback.format_exc() + _BUG + "\n")
+    sys.exit(70)

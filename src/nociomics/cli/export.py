@@ -73,6 +73,7 @@ def bundle(
         required=required or (),
         key=key_file(key),
         onnx=onnx,
+        seed=seed,
     )
 
 

@@ -46,8 +46,31 @@ def genotypes(
     """Convert one genotype file of a study to its store.
 
     What is wrong with the file is kept in manifest.json, to be told together with the problems of all other tables. A
-    table of dosages is not converted.
+    table of dosages is not converted. When NOCIOMICS_CACHE names a folder, a file that was converted before is taken
+    from there, whichever study or run it was for.
     """
-    from nociomics.ingest.single_files import convert_source
+    import os
 
-    convert_source(source, data, output, build)
+    from nociomics.ingest.input_digests import file_digests
+    from nociomics.ingest.single_files import convert_source
+    from nociomics.ingest.store_cache import cache_key, converted, reading_code
+
+    cache = os.environ.get("NOCIOMICS_CACHE")
+    if not cache:
+        convert_source(source, data, output, build)
+        return
+    key = cache_key(file_digests(source, data), build, reading_code())
+    converted(key, Path(cache), output, lambda: convert_source(source, data, output, build))
+
+
+@app.command()
+def inputs(
+    study: StudyJson,
+    data: Annotated[Path, typer.Option(help="folder that the tables' paths are relative to")],
+    output: Output,
+) -> None:
+    """Write the SHA-256 of every file that a study names, by which a run can be reproduced."""
+    from nociomics.ingest.input_digests import input_digests
+    from nociomics.tables.files import write_json
+
+    write_json({"data": str(data.resolve()), "files": input_digests(study_section(study), data)}, output)

@@ -54,7 +54,7 @@ def predict(
     predictions = weigh_harm(predictions, effects, bundle, prepared.harm_weights, of_study)
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")
-    write_table(bundle.strata.assign(admitted.features), ASSIGNMENTS, output.parent / "assignments.parquet")
+    write_table(bundle.compiled.assign(admitted), ASSIGNMENTS, output.parent / "assignments.parquet")
     for note in admitted.notes:
         if "does not know" in note:
             typer.echo(f"{note}.", err=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nociomics.cli.run_failures import what_failed
+from nociomics.cli.run_failures import only_tracking_failed, what_failed
 from nociomics.errors import NociomicsError
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ def run(
 
     Example: nociomics run study.yaml --cores 2 -- --dry-run
     """
+    from nociomics.cli.workflow_extra import require_workflow
     from nociomics.config import data_folder, load_config
 
+    require_workflow()
     config = load_config(study)
     data_folder(config, study.resolve().parent)
     _require_files(config, study)
@@ -90,10 +92,18 @@ def run(
     results = Path("results") / config.study
     _require_writable(results)
     began = time.time()
-    code = _with_progress(command, results / "logs" / "snakemake.log")
+    log = results / "logs" / "snakemake.log"
+    code, untracked = _with_progress(command, log), None
+    if code != 0 and only_tracking_failed(log):
+        untracked = what_failed(results, began)
+        # the store is the last thing that matters: all else is done, and the next run logs it
+        began = time.time()
+        code = _with_progress([*command, "--omit-from", "initialise_tracking"], log.with_stem("snakemake_untracked"))
     if code != 0:
         raise NociomicsError(what_failed(results, began))
-    _say_where(config, results)
+    _say_where(config, results, tracked=untracked is None)
+    if untracked is not None:
+        typer.echo(f"NOT LOGGED: {untracked}", err=True)
 
 
 def snakefile() -> Path:
@@ -232,7 +242,7 @@ def _show(lines: Iterator[str]) -> None:
                     sys.stderr.write(f"{done[1]} of {done[2]} steps done\n")
 
 
-def _say_where(config: Config, results: Path) -> None:
+def _say_where(config: Config, results: Path, *, tracked: bool) -> None:
     pages = (
         ("Report:          ", "report.html"),
         ("Strata:          ", "strata/report.html"),
@@ -246,11 +256,11 @@ def _say_where(config: Config, results: Path) -> None:
         typer.echo(f"One patient:     {profiles[0]}")
     if config.target and (results / "export" / "model" / "manifest.json").is_file():
         typer.echo(f"Exported model:  {results / 'export' / 'model'}")
-    tracked = results / "tracking.json"
-    if config.target and config.tracking.enabled and tracked.is_file():
+    place = results / "tracking.json"
+    if config.target and config.tracking.enabled and tracked and place.is_file():
         from nociomics.tables.files import read_json
 
-        link = read_json(tracked)
+        link = read_json(place)
         if link.get("server"):
             typer.echo(f"MLflow:          {link['server']}")
             typer.echo(f"  then open      {link['link']}")

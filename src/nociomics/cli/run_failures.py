@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,9 @@ _MACHINE = {
     "LockException": "{folder}: another run is at work here, or an earlier one was ended by force. Wait for it to end; "
     "if none is at work, run the same command with `-- --unlock` once, and then again without.",
 }
-_OF_THE_RUN = "snakemake.log"
+_OF_THE_RUN = ("snakemake.log", "snakemake_untracked.log")
+_TRACKING = frozenset({"initialise_tracking", "log_run", "log_strata"})
+_FAILED = re.compile(r"^\s*Error in (?:rule|group) ([\w-]+)", re.MULTILINE)
 
 
 def what_failed(results: Path, began: float) -> str:
@@ -30,15 +33,29 @@ def what_failed(results: Path, began: float) -> str:
         When, in seconds since 1970; older logs are of other runs.
     """
     texts = dict(_fresh_logs(results / "logs", began))
-    told = [_behind(text, "ERROR: ") for path, text in texts.items() if path.name != _OF_THE_RUN and "ERROR: " in text]
+    told = [
+        _behind(text, "ERROR: ") for path, text in texts.items() if path.name not in _OF_THE_RUN and "ERROR: " in text
+    ]
     if told:
         return "\n".join(dict.fromkeys(told))
     known = [said for word, said in _MACHINE.items() if any(word in text for text in texts.values())]
     if known:
         return "\n".join(known).format(folder=Path.cwd())
-    broken = [str(path) for path, text in texts.items() if path.name != _OF_THE_RUN and "Traceback" in text]
-    where = ", ".join(broken) or str(results / "logs" / _OF_THE_RUN)
+    broken = [str(path) for path, text in texts.items() if path.name not in _OF_THE_RUN and "Traceback" in text]
+    where = ", ".join(broken) or str(results / "logs" / _OF_THE_RUN[0])
     return f"A step failed without a message for you: this is a bug, or the machine ended it. Its log: {where}."
+
+
+def only_tracking_failed(log: Path) -> bool:
+    """Say whether steps failed, and all of them were those that speak to the tracking store.
+
+    Parameters
+    ----------
+    log : Path
+        What Snakemake said.
+    """
+    failed = set(_FAILED.findall(log.read_text(encoding="utf-8", errors="replace")))
+    return bool(failed) and failed <= _TRACKING
 
 
 def _fresh_logs(folder: Path, began: float) -> Iterator[tuple[Path, str]]:

@@ -42,7 +42,7 @@ def serve(
     Clients send the token as "Authorization: Bearer ...". SIGHUP, or POST /admin/reload, takes a new model after it
     was verified; SIGTERM ends when every request is answered. Research use.
 
-    Example: NOCIOMICS_TOKEN=$(cat token) nociomics serve results/demo/export/model --port 8080
+    Example: nociomics serve results/demo/export/model --port 8080 --token-file token
     """
     from nociomics.knowledge.drug_code import load_drug_codes, read_drug_codes
     from nociomics.pharmacogenomics.guideline import known_drugs

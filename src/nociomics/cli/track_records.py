@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 _DATASETS = {"features": "harmonised/features.parquet", "target": "harmonised/target.parquet"}
 # No result follows from these.
 _WITHOUT_EFFECT = frozenset({"profiles", "tracking"})
-_REQUIREMENTS = ("polars", "numpy", "scipy", "scikit-learn", "xgboost-cpu", "pydantic", "pyyaml")
+_REQUIREMENTS = ("polars", "numpy", "scipy", "scikit-learn", "xgboost-cpu", "pydantic", "pyyaml", "pandas", "pyarrow")
 _SEVERITIES = ("fatal", "warning", "info")
+# By these a run that is reproduced is compared with the run that was logged: what the rule that logs waits for.
+_HARMONISED = tuple(f"harmonised/{name}.parquet" for name in ("features", "feature_catalogue", "target", "cohort_flow"))
+_STRATA = (*_HARMONISED, "strata/assignments.parquet", "strata/factor_scores.parquet", "strata/summary.json")
+_RESULTS = (
+    *_STRATA,
+    "response/out_of_fold.parquet",
+    "response/predictions.parquet",
+    "response/effects.parquet",
+    "evaluation/metrics.json",
+    "evaluation/gate.json",
+    "evaluation/arms.parquet",
+    "explanations/shap.parquet",
+    "explanations/base.parquet",
+    "explanations/importance.parquet",
+    "export/model/manifest.json",
+)
 
 
 def study_run(config: Any, results: Path) -> StudyRun:
@@ -55,7 +71,8 @@ def strata_run(config: Any, results: Path, parent: str | None) -> StudyRun:
         tags=_tags(config, "strata") | {"data.digest": _whole(_ingested_digests(results))},
         figures=strata_figures(data),
         tables=strata_tables(data),
-        documents={name: document for name, document in told.items() if document is not None},
+        documents={name: document for name, document in told.items() if document is not None}
+        | ({} if parent else {"data": _ingested_digests(results)} | _origin(config, results, _STRATA)),
         pages=_pages({"strata/report.html": results / "strata" / "report.html"}),
     )
     return StudyRun(study=config.study, record=record, note="" if parent else _strata_note(config), parent=parent)
@@ -92,7 +109,7 @@ def _study_record(config: Any, results: Path, metrics: dict[str, Any], gate: dic
         | {f"gate.{name}": str(gate.get(name) is True).lower() for name in _GATE},
         figures=pictures,
         tables={"metrics": metrics_table(metrics, gate), "gate": gate_table(gate)},
-        documents={"metrics": metrics, "gate": gate, "data": ingested},
+        documents={"metrics": metrics, "gate": gate, "data": ingested} | _origin(config, results, _RESULTS),
         pages=_pages(pages),
         children=(
             _data_record(results, catalogue, findings),
@@ -342,6 +359,43 @@ def _tags(config: Any, stage: str) -> dict[str, str]:
         "mlflow.source.name": "nociomics",
         "mlflow.source.type": "LOCAL",
     }
+
+
+def _origin(config: Any, results: Path, told: tuple[str, ...]) -> dict[str, Any]:
+    """Gather what it takes to run the study again and to see whether the same came out.
+
+    Ids of people are left out of the settings: no result follows from who gets a page.
+    """
+    from nociomics.config import code_commit, code_digest
+    from nociomics.tables.files import read_json
+
+    study = config.model_dump(mode="json", exclude={"profiles": {"ids"}})
+    inputs = results / "inputs.json"
+    return {
+        "study": study,
+        "inputs": read_json(inputs) if inputs.is_file() else {},
+        "environment": environment()
+        | {"commit": code_commit(), "code": code_digest(""), "knowledge": code_digest("knowledge")},
+        "results": {name: _sha256(results / name) for name in told if (results / name).is_file()},
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions of this program, of Python and of every installed package."""
+    import platform
+    from importlib.metadata import distributions
+
+    from nociomics import __version__
+
+    packages = {one.metadata["Name"]: one.version for one in distributions()}
+    return {"version": __version__, "python": platform.python_version(), "packages": dict(sorted(packages.items()))}
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _ingested_digests(results: Path) -> dict[str, str]:

@@ -65,7 +65,7 @@ def people_to_explain(
     if absent:
         raise BundleError(
             f"{absent} people have a prediction but no row of features: the two tables are of different cohorts or "
-            "versions. Predict again with `nociomics export predict` on these features."
+            "versions. Predict these people again with `nociomics predict`."
         )
     needed = model.blocks_.input_features()
     if needed and not set(needed) & set(features.columns):

@@ -83,6 +83,11 @@ class Bundle:
         """Whether the study asked for harm beside benefit."""
         return self.model.target.adverse_event is not None
 
+    @property
+    def seed(self) -> int:
+        """Seed of the study that it was trained in."""
+        return int(self.manifest.get("seed", 1))
+
     @cached_property
     def input_gate(self) -> Gate:
         """The schema, ready to be asked about people."""
@@ -129,6 +134,7 @@ def write_bundle(
     required: Sequence[str] = (),
     key: Path | None = None,
     onnx: bool = False,
+    seed: int = 1,
 ) -> None:
     """Write a bundle, whole or not at all, and load it once to see that it answers as it should.
 
@@ -150,6 +156,8 @@ def write_bundle(
         Key file to sign the manifest with; without one the bundle is not signed.
     onnx : bool
         Whether to write ``model.onnx`` too; ``onnx.json`` says how far it agrees, or why it was refused.
+    seed : int
+        Of the study; explanations draw with it again.
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +180,7 @@ def write_bundle(
             write_json(second, draft / "onnx.json")
         write_text(model_card(study, model, strata, schema, gate, metrics, second), draft / "MODEL_CARD.md")
         write_golden(draft, bundle, features)
-        text = manifest_text(sealed(manifest_of(draft, study, features.height)))
+        text = manifest_text(sealed(manifest_of(draft, study, features.height, seed)))
         write_text(text, draft / MANIFEST)
         if key is not None:
             sign_manifest(draft, text.encode(), key)

@@ -16,11 +16,10 @@ import polars as pl
 
 from nociomics.export.gate import Admitted, Gate
 from nociomics.export.packed_trees import FEW_PEOPLE, PackedTrees
-from nociomics.models import feature_blocks, response, stratification
 from nociomics.models.arm_learners import LinearArms, TreeArms
-from nociomics.models.feature_blocks import Encoded, FeatureBlocks
+from nociomics.models.feature_blocks import Encoded, FeatureBlocks, encode_numbers
 from nociomics.models.reliance import Reliance
-from nociomics.models.response import Predicted, ResponseModel
+from nociomics.models.response import Predicted, predict_encoded
 from nociomics.models.shares import combined
 from nociomics.models.value_model import ValueModel
 
@@ -45,7 +44,7 @@ class Blocks:
             values, level_of = _taken(people, places, logged), _levels(people, part.within)
             if part.combat is not None:
                 values = part.combat.transform(values, level_of)
-            pieces.append(feature_blocks._encoded(part, values, level_of))
+            pieces.append(encode_numbers(part, values, level_of))
         pieces += [_category(people, name, entry[2]) for name, entry in self.blocks.categories_.items()]
         values = np.hstack(pieces) if pieces else np.empty((len(people.status), 0))
         return Encoded(values, self.blocks.columns_)
@@ -150,12 +149,13 @@ class Compiled:
 
     def atypical(self, people: Admitted) -> np.ndarray:
         """Say for each person whether they lie far from everyone, as `StratumModel.assign` does."""
-        strata = self.bundle.strata
-        if strata.mixture_ is None:
-            return np.zeros(len(people.status), dtype=bool)
-        standard = strata._standard(self.strata.encode(people))
-        far = stratification._tail(strata.mixture_, strata._known(standard)) < strata.limit_
-        return np.asarray(far & stratification._anything(standard))
+        found: np.ndarray = self.bundle.strata.atypical(self.strata.encode(people))
+        return found
+
+    def assign(self, people: Admitted) -> pl.DataFrame:
+        """Place people in the strata, as `StratumModel.assign` does; null for who is not answered."""
+        placed: pl.DataFrame = self.bundle.strata.assign_encoded(people.patients, self.strata.encode(people))
+        return placed
 
     def lacking(self, people: Admitted) -> list[list[str]]:
         """Say for each person what of weight was not measured, as `Reliance.lacking` does."""
@@ -193,12 +193,3 @@ class _Leaning:
         if not any(np.isnan(column).any() for column in columns.values()):
             return [[] for _ in people.status]
         return self.short.lacking(pl.DataFrame(columns, nan_to_null=True))
-
-
-def predict_encoded(model: ResponseModel, encoded: Encoded, baseline: np.ndarray) -> Predicted:
-    """Predict people whose columns are encoded already; see `predict_response`."""
-    if isinstance(model, ValueModel):
-        expected = model.expected(encoded)
-        chance = model.response_probability(expected, baseline)
-        return Predicted(model.arms_, expected, model.refit_expected(encoded), chance, [], None)
-    return response._predict_classes(model, model.probabilities(encoded), model.refit_probabilities(encoded))

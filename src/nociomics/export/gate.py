@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -175,9 +176,10 @@ class Gate:
             if frame.height == 0:
                 return pl.Series(_ID, [], dtype=pl.String)
             raise TableError(f"people to predict: there is no column {_ID}. Give each row its own, of any kind.")
-        patients, wrong = texts_of(frame[_ID])
-        lacking = int((patients.is_null().to_numpy() | wrong).sum())
-        repeated = patients.filter(patients.is_duplicated() & patients.is_not_null()).n_unique()
+        patients, _ = texts_of(frame[_ID])
+        times = Counter(patients.to_list())
+        lacking = times.pop(None, 0)
+        repeated = sum(count > 1 for count in times.values())
         problems = [f"{lacking} rows have no patient_id"] if lacking else []
         problems += [f"{repeated} patient_id occur in more than one row"] if repeated else []
         if problems:
@@ -187,23 +189,19 @@ class Gate:
     def _read_numbers(self, frame: pl.DataFrame, reasons: list[list[str]], measured: np.ndarray) -> np.ndarray:
         """Values as (n_people, n_numbers), NaN where not measured; what is no number becomes a reason."""
         values = np.full((frame.height, len(self.numbers)), np.nan)
-        held = frame.schema
-        plain = [
-            place
-            for place, entry in enumerate(self.numbers)
-            if entry["feature"] in held and held[entry["feature"]].is_numeric()
-        ]
-        if plain and frame.height <= _FEW:
-            order = {name: place for place, name in enumerate(held)}
-            where = [order[self.numbers[place]["feature"]] for place in plain]
-            for row, person in enumerate(frame.iter_rows()):
-                values[row, plain] = [np.nan if person[place] is None else person[place] for place in where]
-        elif plain:
-            known = frame.select(self.numbers[place]["feature"] for place in plain)
-            values[:, plain] = known.cast(pl.Float64).to_numpy()
-        for place, entry in enumerate(self.numbers):
-            name = entry["feature"]
-            if name in held and not held[name].is_numeric():
+        order = {name: place for place, name in enumerate(frame.columns)}
+        numeric = [kind.is_numeric() for kind in frame.dtypes]
+        held = [(place, order[name]) for place, name in enumerate(self.names) if name in order]
+        plain = [(place, where) for place, where in held if numeric[where]]
+        if plain and frame.height:
+            places, where = (list(one) for one in zip(*plain, strict=True))
+            if frame.height <= _FEW:
+                values[:, places] = np.array([[row[at] for at in where] for row in frame.rows()], dtype=float)
+            else:
+                values[:, places] = frame.select(self.names[place] for place in places).cast(pl.Float64).to_numpy()
+        for place, where_held in held:
+            if not numeric[where_held]:
+                entry, name = self.numbers[place], self.names[place]
                 values[:, place], wrong = numbers_of(frame[name], entry["kind"] == "binary")
                 measured |= wrong
                 for row in np.flatnonzero(wrong).tolist():
@@ -226,7 +224,7 @@ class Gate:
                 continue
             texts, wrong = texts_of(frame[name])
             columns[name] = texts.to_list()
-            given = texts.is_not_null().to_numpy()
+            given = np.array([text is not None for text in columns[name]], dtype=bool)
             measured |= given | wrong
             known = set(entry.get("categories") or ())
             new = np.array([text is not None and text not in known for text in columns[name]], dtype=bool)

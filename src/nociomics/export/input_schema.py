@@ -14,6 +14,8 @@ from nociomics.knowledge.biomarker import load_biomarkers
 # features of which a new value is no error: new patients come from new places
 _PLACES = ("site", "centre", "plate", "batch", "cohort")
 _USUAL = (0.001, 0.999)
+QUANTILE_SHARES = tuple(step / 20 for step in range(1, 20))
+"""Of which training values are kept: 5 % to 95 %, and neither end, where single people stand."""
 # on either side, in widths of the training range: beyond lies another scale (counts where logarithms were learned)
 _WIDTHS = 10.0
 _SMALLEST_FACTOR, _LARGEST_FACTOR = 1e-3, 1e3
@@ -42,9 +44,11 @@ def input_schema(
     list of dict
         ``feature, modality, group, unit, kind, low, high, within`` as in the catalogue; ``missing_ok``,
         ``missing_share``, ``read_by``. A category has ``categories`` and ``open`` (a new value is told, not refused).
-        A number has ``median``, ``usual_low`` and ``usual_high`` (0.1 and 99.9 % of training people), ``log10_mean``
-        and ``log10_sd`` of its positive values, ``unit_factors`` (unit -> by what a value written in it would have
-        to be multiplied) and, where it has no range of its own, ``scale_low`` and ``scale_high``.
+        It also has ``shares``: of each category among the training people who have one.
+        A number has ``quantiles`` (at `QUANTILE_SHARES`), ``median``, ``usual_low`` and ``usual_high`` (0.1 and 99.9 %
+        of training people), ``log10_mean`` and ``log10_sd`` of its positive values, ``unit_factors`` (unit -> by what
+        a value written in it would have to be multiplied) and, where it has no range of its own, ``scale_low`` and
+        ``scale_high``.
     """
     parts = {part: set(names) for part, names in read_by.items()}
     wanted = set().union(*parts.values()) if parts else set()
@@ -67,13 +71,17 @@ def input_schema(
 
 def _category(values: pl.Series, name: str, batches: set[str]) -> dict[str, Any]:
     is_place = name in batches or name in _PLACES or name.endswith(tuple(f"_{place}" for place in _PLACES))
-    return {"categories": sorted(values.drop_nulls().cast(pl.String).unique().to_list()), "open": is_place}
+    counts = dict(values.drop_nulls().cast(pl.String).value_counts().iter_rows())
+    known = sum(counts.values())
+    shares = {category: counts[category] / known for category in sorted(counts)}
+    return {"categories": list(shares), "open": is_place, "shares": shares}
 
 
 def _number(values: pl.Series, row: dict[str, Any]) -> dict[str, Any]:
     known = np.sort(values.cast(pl.Float64).drop_nulls().drop_nans().to_numpy())
     logs = np.log10(known[known > 0])
     return {
+        "quantiles": [float(value) for value in np.quantile(known, QUANTILE_SHARES)] if known.size else [],
         "median": float(np.median(known)) if known.size else None,
         # outwards to a value that was seen: none of a small study's own people lies outside
         "usual_low": float(np.quantile(known, _USUAL[0], method="lower")) if known.size else None,

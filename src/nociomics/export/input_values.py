@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     Rows: TypeAlias = (
         pl.DataFrame | pl.LazyFrame | pd.DataFrame | Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
     )
+
+
+_FEW = 32  # people; more are laid out column by column
+_LONG = 1 << 63
+_KINDS: dict[type, Any] = {str: pl.String, float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
 
 
 def as_frame(rows: Rows) -> pl.DataFrame:
@@ -44,6 +50,8 @@ def as_frame(rows: Rows) -> pl.DataFrame:
         return _from_columns({str(name): list(values) for name, values in rows.items()})
     if isinstance(rows, Sequence) and not isinstance(rows, (str, bytes)) and all(isinstance(r, Mapping) for r in rows):
         names = dict.fromkeys(str(name) for row in rows for name in row)
+        if len(rows) <= _FEW:
+            return _from_few([{str(name): value for name, value in row.items()} for row in rows], list(names))
         return _from_columns({name: [row.get(name) for row in rows] for name in names})
     raise TableError(
         f"people to predict: a {type(rows).__name__} has no named columns. Give a table of polars or pandas, or a list "
@@ -53,12 +61,15 @@ def as_frame(rows: Rows) -> pl.DataFrame:
 
 def _from_pandas(frame: Any) -> pl.DataFrame:
     names = [str(name) for name in frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise TableError(
             f"people to predict: {len(repeated)} column names occur more than once (first: {repeated[0]!r}). "
             "Keep one column of each name."
         )
+    if len(frame) <= _FEW:
+        rows = frame.astype(object).to_numpy().tolist()
+        return _from_few([dict(zip(names, row, strict=True)) for row in rows], names)
     series = []
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
@@ -73,15 +84,34 @@ def _from_columns(columns: dict[str, list[Any]]) -> pl.DataFrame:
     return pl.DataFrame([_series(name, values) for name, values in columns.items()])
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
+def _from_few(rows: list[dict[str, Any]], names: list[str]) -> pl.DataFrame:
+    """Lay few people out at once: a column made for itself costs more than all else about one person."""
+    kinds = {name: _kind([row.get(name) for row in rows]) for name in names}
+    mixed = [name for name, kind in kinds.items() if kind is pl.Object]
+    for name in [name for name, kind in kinds.items() if kind is not pl.Object and kind is not pl.Float64]:
+        for row in rows:
+            row[name] = None if _is_nothing(row.get(name)) else row[name]
+    plain = {name: kind for name, kind in kinds.items() if kind is not pl.Object}
+    frame = pl.DataFrame(rows, schema=plain) if rows and plain else pl.DataFrame(schema=plain)
+    objects = [pl.Series(name, [row.get(name) for row in rows], dtype=pl.Object) for name in mixed]
+    return frame.with_columns(objects) if plain else pl.DataFrame(objects)
+
+
+def _kind(values: list[Any]) -> Any:
+    """Return the dtype that holds the values as they are; Object where none does."""
     kinds = {type(value) for value in values if not _is_nothing(value)}
     if not kinds:
-        return pl.Series(name, [None] * len(values), dtype=pl.Null)
-    if kinds <= {str}:
-        return pl.Series(name, [None if _is_nothing(value) else value for value in values], dtype=pl.String)
-    if kinds <= {float}:
-        return pl.Series(name, [None if _is_nothing(value) else value for value in values], dtype=pl.Float64)
-    return pl.Series(name, values, dtype=pl.Object)
+        return pl.Null
+    if kinds == {int} and any(not _is_nothing(value) and abs(value) >= _LONG for value in values):
+        return pl.Object
+    return _KINDS.get(kinds.pop(), pl.Object) if len(kinds) == 1 else pl.Object
+
+
+def _series(name: str, values: list[Any]) -> pl.Series:
+    kind = _kind(values)
+    if kind is pl.Object:
+        return pl.Series(name, values, dtype=kind)
+    return pl.Series(name, [None if _is_nothing(value) else value for value in values], dtype=kind)
 
 
 def _is_nothing(value: Any) -> bool:

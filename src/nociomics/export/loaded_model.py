@@ -103,7 +103,7 @@ class LoadedModel:
     def answer(self, frame: Rows) -> Answers:
         """Predict people, compare treatments and place people in strata; see `predict`."""
         admitted, predictions, effects = self._asked(frame)
-        return Answers(predictions, effects, self.bundle.strata.assign(admitted.features), admitted.notes)
+        return Answers(predictions, effects, self.bundle.compiled.assign(admitted), admitted.notes)
 
     def _asked(self, frame: Rows) -> tuple[Admitted, pl.DataFrame, pl.DataFrame]:
         table = as_frame(frame)
@@ -113,15 +113,15 @@ class LoadedModel:
 
     def strata(self, frame: Rows) -> pl.DataFrame:
         """Place people in the strata of the study, as in `tables.results.ASSIGNMENTS`; null for who is not answered."""
-        return self.bundle.strata.assign(self.bundle.input_gate.admit(frame, self.limits).features)
+        return self.bundle.compiled.assign(self.bundle.input_gate.admit(frame, self.limits))
 
-    def explain(self, frame: Rows, seed: int = 1) -> pl.DataFrame:
+    def explain(self, frame: Rows, seed: int | None = None) -> pl.DataFrame:
         """Say what moved each person's prediction away from the average training person's.
 
         Parameters
         ----------
-        seed : int
-            Of the orders in which columns of a class model are switched.
+        seed : int, optional
+            Of the orders in which columns of a class model are switched. Default: the study's.
 
         Returns
         -------
@@ -134,7 +134,8 @@ class LoadedModel:
 
         admitted = self.bundle.input_gate.admit(frame, self.limits)
         people = admitted.features.filter(pl.Series(admitted.answered))
-        explainer = Explainer(self.bundle.model, self.bundle.background, seed)
+        drawn_with = self.bundle.seed if seed is None else seed
+        explainer = Explainer(self.bundle.model, self.bundle.background, drawn_with)
         allowed = bool(self.bundle.gate["individual_explanations"])
         asked = people if allowed else people.clear()
         return shap_frame(explainer.whole(explainer.encode(asked)), asked, self.bundle.model.arms_)

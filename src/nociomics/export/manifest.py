@@ -45,19 +45,22 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def manifest_of(folder: Path, study: str, people: int) -> dict[str, Any]:
+def manifest_of(folder: Path, study: str, people: int, seed: int) -> dict[str, Any]:
     """Describe the files of a folder.
 
     Parameters
     ----------
     people : int
         Number of training people.
+    seed : int
+        Of the study.
     """
     there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
         "format": FORMAT,
         "study": study,
         "training_people": people,
+        "seed": seed,
         "nociomics": version("nociomics"),
         "knowledge": knowledge_digest(),
         "python": platform.python_version(),

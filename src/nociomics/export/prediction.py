@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def _predicted_part(bundle: Any, answered: Admitted, baseline: np.ndarray) -> tu
     doubts = cautions(bundle, answered)
     predictions = _laid_out(patients, predicted)
     predictions = _with_interval(predictions, predicted, bundle.interval)
-    predictions = _with_harm(predictions, bundle, answered)
+    predictions = _with_harm(predictions, predicted.arms, bundle, answered)
     predictions = _with_cautions(predictions, patients, doubts)
     predictions = _silenced(predictions, patients, status)
     away = outside_overlap(bundle, answered)
@@ -94,7 +95,7 @@ def _laid_out(patients: pl.Series, predicted: Predicted) -> pl.DataFrame:
     arms, people = len(predicted.arms), len(patients)
     response = np.full((people, arms), np.nan) if predicted.p_response is None else predicted.p_response
     columns: dict[str, Any] = {
-        "patient_id": patients.gather(np.tile(np.arange(people, dtype=np.uint32), arms)),
+        "patient_id": pl.Series(patients.to_list() * arms, dtype=pl.String),
         "treatment": pl.Series([arm for arm in predicted.arms for _ in range(people)], dtype=pl.String),
         "expected": predicted.expected.T.reshape(-1),
         "p_response": response.T.reshape(-1),
@@ -120,20 +121,28 @@ def _without_comparisons(effects: pl.DataFrame, patients: pl.Series, away: list[
     return effects.with_columns(pl.when(~either).then(pl.col(name)).alias(name) for name in numbers)
 
 
-def _with_harm(frame: pl.DataFrame, bundle: Any, people: Admitted) -> pl.DataFrame:
+# columns are put beside a table by hstack: every query, however small, costs a single person a good part of the time
+
+
+def _with_harm(frame: pl.DataFrame, arms: Sequence[str | None], bundle: Any, people: Admitted) -> pl.DataFrame:
     """Add the chance of the adverse event beside benefit; null where it could not be modelled."""
     if not bundle.names_adverse_event:
         return frame
     harm = bundle.compiled.harm(people)
-    if harm is None:
-        return frame.with_columns(p_adverse=pl.lit(None, dtype=pl.Float64))
-    harms = _laid_out(people.patients, harm).select("patient_id", "treatment", p_adverse="p_response")
-    return frame.join(harms, on=["patient_id", "treatment"], how="left", maintain_order="left", nulls_equal=True)
+    unknown = np.full(len(people.status), np.nan)
+    if harm is None or harm.p_response is None:
+        chances = [unknown for _ in arms]
+    else:
+        of_arm = dict(zip(harm.arms, harm.p_response.T, strict=True))
+        chances = [of_arm.get(arm, unknown) for arm in arms]
+    return frame.hstack([pl.Series("p_adverse", np.concatenate(chances), nan_to_null=True)])
 
 
 def _with_cautions(frame: pl.DataFrame, patients: pl.Series, doubts: list[list[str]]) -> pl.DataFrame:
-    words = pl.Series(["; ".join(found) or None for found in doubts], dtype=pl.String)
-    told = pl.DataFrame({"patient_id": patients, "caution": words})
+    words = pl.Series("caution", ["; ".join(found) or None for found in doubts], dtype=pl.String)
+    if words.null_count() == len(words):
+        return frame.hstack([pl.Series("caution", [None] * frame.height, dtype=pl.String)])
+    told = pl.DataFrame([patients.alias("patient_id"), words])
     return frame.join(told, on="patient_id", how="left", maintain_order="left")
 
 
@@ -144,15 +153,17 @@ def _with_interval(frame: pl.DataFrame, predicted: Predicted, interval: dict[str
         return frame.with_columns(bounds)
     if interval["half_width"] is not None:
         own = interval.get("by_treatment") or {}
-        half = np.array([own.get(arm, interval["half_width"]) for arm in frame["treatment"]], dtype=np.float64)
-        return frame.with_columns(lower=pl.col("expected") - half, upper=pl.col("expected") + half)
+        half = np.array([own.get(arm, interval["half_width"]) for arm in predicted.arms], dtype=np.float64)
+        return _between(frame, predicted.expected - half, predicted.expected + half)
     odds = logit(np.clip(predicted.refit_expected, 1e-9, 1 - 1e-9))
     reach = norm.ppf(0.5 + interval["level"] / 2) * odds.std(axis=0, ddof=1)
     centre = logit(np.clip(predicted.expected, 1e-9, 1 - 1e-9))
-    lower, upper = expit(centre - reach), expit(centre + reach)
-    return frame.with_columns(
-        lower=pl.Series(lower.T.reshape(-1), dtype=pl.Float64), upper=pl.Series(upper.T.reshape(-1), dtype=pl.Float64)
-    )
+    return _between(frame, expit(centre - reach), expit(centre + reach))
+
+
+def _between(frame: pl.DataFrame, lower: np.ndarray, upper: np.ndarray) -> pl.DataFrame:
+    ends = {"lower": lower, "upper": upper}
+    return frame.hstack([pl.Series(name, end.T.reshape(-1), nan_to_null=True) for name, end in ends.items()])
 
 
 def _effects(
@@ -173,32 +184,26 @@ def _effects(
         return pl.DataFrame(schema=schema)
     recommended, status = _recommended(predicted, gate, sign, reasons)
     reach, open_gate = norm.ppf(0.5 + level / 2), gate["individual_recommendations"]
-    frames = []
-    for a, b in combinations(range(len(predicted.arms)), 2):
-        effect = predicted.expected[:, a] - predicted.expected[:, b]
-        spread = _spread(predicted, a, b)
-        frames.append(
-            pl.DataFrame(
-                {
-                    "patient_id": patients,
-                    "treatment_a": pl.Series([predicted.arms[a]] * len(patients), dtype=pl.String),
-                    "treatment_b": pl.Series([predicted.arms[b]] * len(patients), dtype=pl.String),
-                    "effect": effect,
-                    "lower": effect - reach * spread,
-                    "upper": effect + reach * spread,
-                    "p_better": norm.cdf(sign * effect / np.maximum(spread, 1e-12)) if open_gate else None,
-                    "recommended": pl.Series(recommended, dtype=pl.String),
-                    "status": pl.Series(status, dtype=pl.String),
-                },
-                schema=schema,
-            )
-        )
-    return pl.concat(frames)
-
-
-def _spread(predicted: Predicted, a: int, b: int) -> np.ndarray:
-    difference = predicted.refit_expected[:, :, a] - predicted.refit_expected[:, :, b]
-    return np.asarray(difference.std(axis=0, ddof=1))
+    pairs, people = list(combinations(range(len(predicted.arms)), 2)), len(patients)
+    first, second = np.array(pairs).T
+    # all pairs in one table: a table of its own for each is most of the time of a single person
+    effect = (predicted.expected[:, first] - predicted.expected[:, second]).T.reshape(-1)
+    refits = predicted.refit_expected[:, :, first] - predicted.refit_expected[:, :, second]
+    spread = refits.std(axis=0, ddof=1).T.reshape(-1)
+    return pl.DataFrame(
+        {
+            "patient_id": patients.to_list() * len(pairs),
+            "treatment_a": [predicted.arms[a] for a, _ in pairs for _ in range(people)],
+            "treatment_b": [predicted.arms[b] for _, b in pairs for _ in range(people)],
+            "effect": effect,
+            "lower": effect - reach * spread,
+            "upper": effect + reach * spread,
+            "p_better": norm.cdf(sign * effect / np.maximum(spread, 1e-12)) if open_gate else None,
+            "recommended": recommended * len(pairs),
+            "status": status * len(pairs),
+        },
+        schema=schema,
+    )
 
 
 def _recommended(
@@ -228,13 +233,17 @@ def _recommended(
 
 def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl.DataFrame:
     """Put each person's status on the rows and take the numbers away where it is not ok."""
-    own = pl.DataFrame({"patient_id": patients, "_own": pl.Series(status, dtype=pl.String)})
-    joined = frame.join(own, on="patient_id", how="left", maintain_order="left")
-    fine = pl.col("_own") == OK
-    keys = {"patient_id", "treatment", "treatment_a", "treatment_b", "status", "_own"}
-    silenced = [pl.when(fine).then(pl.col(name)).alias(name) for name in frame.columns if name not in keys]
-    before = pl.col("status") if "status" in frame.columns else pl.lit(OK)
-    answered = joined.with_columns(*silenced, status=pl.when(fine).then(before).otherwise(pl.col("_own")))
+    if all(one == OK for one in status):
+        told = [] if "status" in frame.columns else [pl.Series("status", [OK] * frame.height, dtype=pl.String)]
+        answered = frame.hstack(told)
+    else:
+        before = pl.col("status") if "status" in frame.columns else pl.lit(OK)
+        own = pl.DataFrame({"patient_id": patients, "_own": pl.Series(status, dtype=pl.String)})
+        joined = frame.join(own, on="patient_id", how="left", maintain_order="left")
+        fine = pl.col("_own") == OK
+        keys = {"patient_id", "treatment", "treatment_a", "treatment_b", "status", "_own"}
+        silenced = [pl.when(fine).then(pl.col(name)).alias(name) for name in frame.columns if name not in keys]
+        answered = joined.with_columns(*silenced, status=pl.when(fine).then(before).otherwise(pl.col("_own")))
     first = [
         name
         for name in ("patient_id", "treatment", "expected", "lower", "upper", "p_response")
@@ -243,6 +252,4 @@ def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl
     last = [name for name in ("p_adverse", "status", "caution") if name in answered.columns]
     rest = [name for name in answered.columns if name not in {*first, *last, "_own"}]
     order = [*first, *rest, *last] if "treatment" in frame.columns else [*frame.columns]
-    return answered.select(order).sort(
-        [n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order]
-    )
+    return answered[order].sort([n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order])

@@ -224,13 +224,13 @@ class FeatureBlocks:
         part = _Part(modality, names, groups, logged, within, centre, scale, wide or within is not None, combat=combat)
         if wide:
             _learn_components(part, _standardise(values, level_of, part), self.settings.components)
-        return part, _encoded(part, values, batch_of)
+        return part, encode_numbers(part, values, batch_of)
 
     def _encode_part(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
         values = _numbers(features, part.features, part.logged)
         if part.combat is not None:
             values = part.combat.transform(values, _levels_of(features, part.within))
-        return _encoded(part, values, _levels_of(features, part.within))
+        return encode_numbers(part, values, _levels_of(features, part.within))
 
     def _known_batch(self, part: _Part, features: pl.DataFrame) -> np.ndarray:
         level_of = _levels_of(features, part.within)
@@ -365,8 +365,8 @@ def _standardise(values: np.ndarray, level_of: np.ndarray, part: _Part) -> np.nd
     return np.asarray((values - centre) / scale)
 
 
-def _encoded(part: _Part, values: np.ndarray, level_of: np.ndarray) -> np.ndarray:
-    """Standardise and compress numbers whose batches were corrected."""
+def encode_numbers(part: _Part, values: np.ndarray, level_of: np.ndarray) -> np.ndarray:
+    """Standardise and compress one modality's numbers (n_people, n_features), whose batches were corrected."""
     if part.standardised:
         values = _standardise(values, level_of, part)
     if part.loadings is None:

@@ -126,10 +126,11 @@ def predict_response(model: ResponseModel, features: pl.DataFrame, baseline: np.
     baseline : ndarray of shape (n_people,)
         Baseline of the outcome in points, NaN where unknown; used by a response rule only.
     """
-    return _predict_encoded(model, model.encode(features), baseline)
+    return predict_encoded(model, model.encode(features), baseline)
 
 
-def _predict_encoded(model: ResponseModel, encoded: Encoded, baseline: np.ndarray) -> Predicted:
+def predict_encoded(model: ResponseModel, encoded: Encoded, baseline: np.ndarray) -> Predicted:
+    """Predict people whose columns are encoded already; see `predict_response`."""
     if isinstance(model, ClassModel):
         return _predict_classes(model, model.probabilities(encoded), model.refit_probabilities(encoded))
     refits, expected = model.refit_expected(encoded), model.expected(encoded)
@@ -210,7 +211,7 @@ def out_of_fold(
                 _LOG.warning("fold %d of %d people is left out: %s", fold, len(held), error)
                 continue
             encoded = model.encode(study.features[held])
-            predicted = _predict_encoded(model, encoded, _baselines(study.rows[held]))
+            predicted = predict_encoded(model, encoded, _baselines(study.rows[held]))
             if seen is not None:
                 seen(HeldOut(int(repeat), model, part, study.rows["patient_id"][held].to_list(), encoded, predicted))
             frame = predicted_frame(study.rows["patient_id"][held], predicted)

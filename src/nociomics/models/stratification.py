@@ -157,18 +157,39 @@ class StratumModel:
 
     def assign(self, features: pl.DataFrame) -> pl.DataFrame:
         """Place people, each on their own, as in `tables.results.ASSIGNMENTS`."""
+        return self.assign_encoded(features["patient_id"], self.blocks_.transform(features))
+
+    def atypical(self, encoded: Encoded) -> np.ndarray:
+        """Say for each person whether they lie far from everyone; False where nothing was measured, or without strata.
+
+        Parameters
+        ----------
+        encoded : Encoded
+            From ``blocks_``.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_people,)
+        """
+        if self.mixture_ is None:
+            return np.zeros(len(encoded.values), dtype=bool)
+        standard = self._standard(encoded)
+        return np.asarray((_tail(self.mixture_, self._known(standard)) < self.limit_) & _anything(standard))
+
+    def assign_encoded(self, patients: pl.Series, encoded: Encoded) -> pl.DataFrame:
+        """Place people whose columns are encoded already; see `assign`."""
         names = [f"S{place + 1}" for place in range(self.k_)]
         if self.mixture_ is None:
             unknown = {"stratum": pl.String, "p_S1": pl.Float64, "entropy": pl.Float64, "atypical": pl.Boolean}
             empty = [pl.lit(None, kind).alias(name) for name, kind in {**unknown, "between": pl.Boolean}.items()]
-            return features.select("patient_id", *empty)
-        standard = self.columns(features).values
+            return pl.DataFrame([patients.alias("patient_id")]).select("patient_id", *empty)
+        standard = self._standard(encoded)
         known = self._known(standard)
         membership = _membership(self.mixture_, known)
         entropy = -np.sum(membership * np.log(np.maximum(membership, 1e-300)), axis=1)
         frame = pl.DataFrame(
             {
-                "patient_id": features["patient_id"],
+                "patient_id": patients,
                 "stratum": [names[place] for place in membership.argmax(axis=1)],
                 **{f"p_{name}": membership[:, place] for place, name in enumerate(names)},
                 "entropy": np.maximum(entropy, 0.0),
@@ -176,8 +197,11 @@ class StratumModel:
                 "between": membership.max(axis=1) < self.settings.between_below,
             }
         )
-        measured = pl.Series("measured", _anything(standard))
-        return frame.select("patient_id", pl.when(measured).then(pl.exclude("patient_id")))
+        measured = _anything(standard)
+        if measured.all():
+            return frame
+        known_of = pl.Series("measured", measured)
+        return frame.select("patient_id", pl.when(known_of).then(pl.exclude("patient_id")))
 
     def summary(self, features: pl.DataFrame) -> dict[str, Any]:
         """k, the evidence for it and its stability, as plain JSON values."""

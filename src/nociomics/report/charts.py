@@ -6,6 +6,7 @@ Every function returns a finished chart; its table is named in the first paragra
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import altair as alt
@@ -15,6 +16,8 @@ from nociomics.report.charts_drawing import colours, group_colours, styled
 
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 _ROW, _FRAME = 24, 48  # height of a row, and of axis, its title and the margins
+_LINE, _LETTERS = 15, 24  # height of a further line of a name, and how many letters stand in one
+_PIECE = re.compile(r"[^ _/]*[ _/]*")
 _LEGEND = 22
 _KNOWN = "isValid(datum.lower) && isValid(datum.upper)"
 STABLE = 0.85  # rank correlation between refits that an explanation should reach
@@ -22,24 +25,26 @@ STABLE = 0.85  # rank correlation between refits that an explanation should reac
 
 def people_chart(table: pl.DataFrame) -> Any:
     """Bars of people left after each step: ``step, people``."""
-    rows = table.with_row_index("place").with_columns(step=pl.format("{}. {}", pl.col("place") + 1, "step"))
+    numbered = table.with_row_index("place").with_columns(step=pl.format("{}. {}", pl.col("place") + 1, "step"))
+    rows = _named(numbered, "step")
     base = alt.Chart(rows).encode(
-        y=alt.Y("step:N", sort=None, title=None),
+        y=_names(),
         x=alt.X("people:Q", title="people", scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=4, grid=False)),
     )
-    return styled(base.mark_bar(color=colours()["accent"], height=12), _tall(rows.height))
+    return styled(base.mark_bar(color=colours()["accent"], height=12), _tall(rows))
 
 
 def missing_chart(table: pl.DataFrame) -> Any:
     """Bars of the mean share of missing values, a tick at the worst feature: ``modality, missing, worst``."""
-    base = alt.Chart(table).encode(y=alt.Y("modality:N", sort=None, title=None))
+    rows = _named(table, "modality")
+    base = alt.Chart(rows).encode(y=_names())
     share: dict[str, Any] = {
         "title": "share of values missing (tick: worst feature)",
         "scale": alt.Scale(domain=[0, 1]),
     }
     bars = base.mark_bar(color=colours()["accent"], height=12).encode(x=alt.X("missing:Q", axis=_percent(), **share))
     ticks = base.mark_tick(color=colours()["ink"], thickness=2, size=14).encode(x=alt.X("worst:Q", **share))
-    return styled(bars + ticks, _tall(table.height))
+    return styled(bars + ticks, _tall(rows))
 
 
 def interval_chart(
@@ -64,12 +69,13 @@ def interval_chart(
     if strong is not None:
         tone = alt.condition(alt.datum.name == strong, tone, alt.value(colours()["muted"]))
     scale = alt.Scale(zero=False, padding=8)
-    base = alt.Chart(table).encode(y=alt.Y("name:N", sort=None, title=None), color=tone)
+    rows = _named(table, "name")
+    base = alt.Chart(rows).encode(y=_names(), color=tone)
     axis = _percent() if percent else alt.Axis(tickCount=5)
     start = alt.X("lower:Q", title=title, scale=scale, axis=axis)
     lines = base.transform_filter(_KNOWN).mark_rule(strokeWidth=2.5).encode(x=start, x2="upper:Q")
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X("value:Q", title=title, scale=scale))
-    return styled(_ruled(lines + dots, reference), _tall(table.height))
+    return styled(_ruled(lines + dots, reference), _tall(rows))
 
 
 def calibration_chart(table: pl.DataFrame) -> Any:
@@ -134,7 +140,8 @@ def grouped_chart(table: pl.DataFrame, title: str, *, reference: float | None = 
     several = len(groups) > 1
     color = _groups("group", table) if several else alt.value(colours()["accent"])
     scale = alt.Scale(zero=reference is None, padding=6)
-    base = alt.Chart(table).encode(y=alt.Y("name:N", sort=None, title=None), color=color)
+    rows = _named(table, "name")
+    base = alt.Chart(rows).encode(y=_names(), color=color)
     start = alt.X("lower:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
     lines = base.transform_filter(_KNOWN).mark_rule(strokeWidth=1.8).encode(x=start, x2="upper:Q")
     dots = base.mark_point(filled=True, size=42, opacity=1).encode(x=alt.X("value:Q", title=title, scale=scale))
@@ -143,8 +150,8 @@ def grouped_chart(table: pl.DataFrame, title: str, *, reference: float | None = 
         aside = alt.YOffset("group:N", sort=None)
         lines, dots = lines.encode(yOffset=aside), dots.encode(shape=shape, yOffset=aside)
     legend = _LEGEND * -(-len(groups) // _legend_columns(groups)) if several else 0
-    height = table["name"].n_unique() * max(_ROW, 9 * len(groups) + 6) + _FRAME + legend
-    return styled(_ruled(lines + dots, reference), height)
+    row = max(_ROW, 9 * len(groups) + 6)
+    return styled(_ruled(lines + dots, reference), _tall(rows.unique("name"), row) + legend)
 
 
 def dependence_chart(table: pl.DataFrame, x_title: str, y_title: str) -> Any:
@@ -154,8 +161,11 @@ def dependence_chart(table: pl.DataFrame, x_title: str, y_title: str) -> Any:
     """
     numeric = table.schema["value"].is_numeric()
     kind = "value:Q" if numeric else "value:N"
-    axis = alt.Axis(tickCount=5, labelAngle=0) if numeric else alt.Axis(labelAngle=-30)
-    scale: dict[str, Any] = {"scale": alt.Scale(zero=False, padding=8)} if numeric else {}
+    levels = table["value"].cast(pl.String).unique()
+    short = (levels.str.len_chars().max() or 0) * levels.len() < _LETTERS  # type: ignore[operator]
+    axis = alt.Axis(tickCount=5, labelAngle=0) if numeric else alt.Axis(labelAngle=0 if short else -30)
+    apart = alt.Scale(paddingInner=0.4, paddingOuter=0.2)  # levels stand further apart than the groups of one level
+    scale: dict[str, Any] = {"scale": alt.Scale(zero=False, padding=8) if numeric else apart}
     x = alt.X(kind, title=x_title, sort=None, axis=axis, **scale)
     several = table["group"].n_unique() > 1
     color = _groups("group", table) if several else alt.value(colours()["accent"])
@@ -182,8 +192,37 @@ def count_chart(table: pl.DataFrame, x_title: str, y_title: str) -> Any:
     return styled(line + dots, 220)
 
 
-def _tall(rows: int) -> int:
-    return rows * _ROW + _FRAME
+def _names() -> alt.Y:
+    return alt.Y("label:N", sort=None, title=None)
+
+
+def _named(table: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Add ``label``: the name, broken into lines that fit before the axis."""
+    return table.with_columns(pl.col(column).map_elements(in_lines, pl.String).alias("label"))
+
+
+def in_lines(name: str) -> str:
+    """Break a long name after a space, a slash or an underscore; every letter is kept.
+
+    Examples
+    --------
+    >>> in_lines("AUROC over the same model without biomarkers").splitlines()
+    ['AUROC over the same', 'model without biomarkers']
+    """
+    lines = [""]
+    for piece in filter(None, _PIECE.findall(name)):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > _LETTERS:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > _LETTERS:
+            lines[-1:] = [lines[-1][:_LETTERS], lines[-1][_LETTERS:]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _tall(rows: pl.DataFrame, row: int = _ROW) -> int:
+    """Height for rows of names: each as tall as a mark needs, or the longest name."""
+    lines = max((label.count("\n") + 1 for label in rows["label"]), default=1)
+    return rows.height * max(row, _LINE * lines + 6) + _FRAME
 
 
 def _percent() -> alt.Axis:

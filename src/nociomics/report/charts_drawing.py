@@ -31,6 +31,10 @@ _EMPTY = re.compile(
     r'<path(?: stroke="[^"]*")?(?: d="M0,0h0v0h0Z")?(?: d="")?(?: display="none")?/>|<g></g>'
     r'|<text [^>]*opacity="0"[^>]*>[^<]*</text>'
 )
+_LINES = re.compile(
+    r'(<text text-anchor="end" transform="translate\([-\d.]+,)([-\d.]+)(\)"[^>]*>)((?:<tspan.*?</tspan>)+)'
+)
+_HALF_LINE = 7  # pixels
 _TAG = re.compile(r"<[^>]+>")
 _DECIMALS = re.compile(r"(\.\d\d)\d+")
 
@@ -77,7 +81,8 @@ def styled(chart: alt.LayerChart | alt.Chart, height: int = 220) -> Any:
     }
     config = alt.Config(
         background="transparent",
-        padding={"left": 18, "right": 12, "top": 2, "bottom": 2},
+        lineBreak="\n",
+        padding={"left": 22, "right": 12, "top": 2, "bottom": 2},
         font="sans-serif",
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(**text, **axis, labelLimit=170, titleLimit=330),
@@ -103,6 +108,7 @@ def drawn(chart: Any, name: str, title: str, description: str) -> Markup:
     box = re.search(r'viewBox="([^"]*)"', opening)
     assert box is not None, "the renderer gives every picture its size"
     body = _EMPTY.sub("", _TAG.sub(lambda found: _plain_tag(found.group()), body))
+    body = _LINES.sub(_centred, body)
     labels = f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     words = f'role="img" aria-labelledby="{name}-title" aria-describedby="{name}-desc"'
     return Markup(f'<svg class="plot" viewBox="{box.group(1)}" {words}>{labels}{_own_ids(body, name)}')
@@ -122,6 +128,12 @@ def _plain_tag(tag: str) -> str:
     return tag
 
 
+def _centred(found: re.Match[str]) -> str:
+    """Lift a name of several lines so that its middle, not its first line, stands at its mark."""
+    before, y, after, lines = found.groups()
+    return f"{before}{float(y) - _HALF_LINE * (lines.count('<tspan') - 1):g}{after}{lines}"
+
+
 def _own_ids(body: str, name: str) -> str:
     """Give the renderer's ids the picture's name: it counts them on from one picture to the next."""
     for place, old in enumerate(dict.fromkeys(re.findall(r' id="([^"]+)"', body))):
@@ -131,6 +143,7 @@ def _own_ids(body: str, name: str) -> str:
 
 def picture_file(svg: str) -> str:
     """Turn a picture of a page into an SVG file that any program shows, in the colours that its reader likes."""
+    svg = str(svg)  # the text of a page would escape the signs that are put into it
     light, dark = _ROOT.search(page_style()), _DARK.search(page_style())
     assert light is not None and dark is not None, "style.css opens with the colours, light and dark"
     rules = f"{light.group(0)}\n{dark.group(0)}\nsvg {{ background: var(--paper); font-family: var(--sans); }}"

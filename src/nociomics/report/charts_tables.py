@@ -149,11 +149,23 @@ def sureness_points(curves: Mapping[str, Any], what: str) -> pl.DataFrame | None
     return None if points is None or points.height < 2 else points.sort("share")
 
 
+def subgroups_in_order(curves: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Rows of ``subgroups`` as they come, but bands of age from the youngest on."""
+    rows = list(curves.get("subgroups") or [])
+    traits = list(dict.fromkeys(row["trait"] for row in rows))
+
+    def place(row: Mapping[str, Any]) -> tuple[int, bool]:
+        youngest = row["trait"] == "age_band" and str(row["level"]).startswith("under ")
+        return traits.index(row["trait"]), not youngest
+
+    return sorted(rows, key=place)
+
+
 def subgroup_points(curves: Mapping[str, Any]) -> pl.DataFrame | None:
     """Figures by subgroup: ``metric, trait, level, name, value, lower, upper, n``; groups too small have no row."""
     rows = [
-        row | {"trait": trait, "name": f"{trait}: {row['level']}"}
-        for row in curves.get("subgroups") or []
+        {**row, "trait": trait, "name": f"{trait}: {row['level']}"}
+        for row in subgroups_in_order(curves)
         if not row.get("note")
         for trait in [str(row["trait"]).replace("_", " ")]
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from nociomics.report.charts_tables import subgroups_in_order
 from nociomics.report.formats import interval, is_null, out_of
 from nociomics.report.plots import share_strip
 
@@ -62,7 +63,7 @@ def subgroup_rows(curves: Mapping[str, Any]) -> list[dict[str, Any]]:
             "text": _text(row),
             "n": row["n"],
         }
-        for row in curves.get("subgroups") or []
+        for row in subgroups_in_order(curves)
         if row.get("note") or not is_null(row["value"])
     ]
 

@@ -112,7 +112,7 @@ def predict(body: Mapping[str, Any], champion: Champion, limits: Limits) -> byte
         predictions = weigh_harm(predictions, effects, bundle, people.harm_weights, weight)
     except NociomicsError as error:
         raise Refusal(422, "no_harm_to_weigh", str(error)) from None
-    strata = bundle.strata.assign(people.features)
+    strata = bundle.compiled.assign(people.admitted)
     champion.counts.add(people.features, people.admitted.status)
     return _joined(
         {
@@ -127,7 +127,7 @@ def predict(body: Mapping[str, Any], champion: Champion, limits: Limits) -> byte
 def strata(body: Mapping[str, Any], champion: Champion, limits: Limits) -> bytes:
     """Answer ``POST /strata``."""
     people = read_people(body, champion, limits)
-    return _joined({"strata": _rows(champion.bundle.strata.assign(people.features)), **_about(people, champion)})
+    return _joined({"strata": _rows(champion.bundle.compiled.assign(people.admitted)), **_about(people, champion)})
 
 
 def explain(body: Mapping[str, Any], champion: Champion, limits: Limits) -> bytes:
@@ -167,7 +167,7 @@ def _explainer(champion: Champion) -> Explainer:
     with _BUILDING:
         if _EXPLAINER not in champion.ready:
             bundle = champion.bundle
-            champion.ready[_EXPLAINER] = Explainer(bundle.model, bundle.background, 1)
+            champion.ready[_EXPLAINER] = Explainer(bundle.model, bundle.background, bundle.seed)
     explainer: Explainer = champion.ready[_EXPLAINER]
     return explainer
 

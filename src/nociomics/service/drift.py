@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import hypergeom
 
 from nociomics.service.input_counts import TrainingPoints
 
@@ -33,12 +33,14 @@ class InputDrift:
     n : int
         People with a value.
     distance : float, optional
-        Kolmogorov-Smirnov distance at the training quantiles, a lower bound: 0 the same, 1 wholly elsewhere.
+        Kolmogorov-Smirnov distance at the training quantiles, a lower bound: 0 the same, 1 wholly elsewhere. Of
+        categories the largest difference of a share.
     p : float, optional
-        Of that distance under no shift, by exact binomial tails, adjusted for the quantiles and for all inputs
-        (Bonferroni). It takes the training quantiles as known.
+        Of that distance under no shift, adjusted for the quantiles (or categories) and for all inputs (Bonferroni):
+        exact hypergeometric tails of so many of both groups together, since training people are a sample too.
     psi : float, optional
-        Population stability index over the intervals between the quantiles; null where values tie with them.
+        Population stability index over the intervals between the quantiles, or over categories; null where values tie
+        with quantiles.
     missing, missing_in_training : float
         Share without a value.
     missing_verdict : str
@@ -99,7 +101,8 @@ def compare(points: TrainingPoints, counts: Mapping[str, Any]) -> dict[str, Any]
         "statuses": dict(counts["statuses"]),
         "verdicts": verdicts,
         "inputs": [asdict(one) for one in found],
-        "basis": "quantiles (10, 30, 50, 70, 90 %) and shares of missing values that the bundle keeps of training",
+        "training_people": points.people,
+        "basis": "quantiles (5 to 95 %), shares of categories and of missing values that the bundle keeps of training",
     }
 
 
@@ -110,7 +113,7 @@ def _numeric(name: str, entry: Mapping[str, Any], points: TrainingPoints, people
     distance = p = psi = None
     verdict = CANNOT_TELL if not edges else TOO_FEW
     if edges and n:
-        distance, p = _distance(cells, edges, shares, n, tests)
+        distance, p = _distance(cells, shares, n, points.with_value(name), tests)
         psi = _stability(cells, shares, n)
         if n >= FEWEST_PEOPLE:
             verdict = _verdict(distance, p)
@@ -129,17 +132,26 @@ def _numeric(name: str, entry: Mapping[str, Any], points: TrainingPoints, people
 def _category(name: str, entry: Mapping[str, Any], points: TrainingPoints, people: int, tests: int) -> InputDrift:
     n = sum(entry["known"].values()) + entry["other"]
     unseen = entry["other"] / n if n else None
-    verdict = TOO_FEW if n < FEWEST_PEOPLE else CANNOT_TELL
-    if n >= FEWEST_PEOPLE and unseen is not None and unseen >= WORTH_A_LOOK:
-        verdict = SHIFTED if unseen >= SHIFT else LOOK
+    expected, trained = points.category_shares[name], points.with_value(name)
+    distance = p = psi = None
+    verdict = CANNOT_TELL if not expected else TOO_FEW
+    if expected and n:
+        # training had none of what it does not know
+        shares = np.array([*expected.values(), 0.0])
+        found = np.array([*(entry["known"].get(word, 0) for word in expected), entry["other"]], dtype=float)
+        distance = float(np.abs(found / n - shares).max())
+        p = float(min(1.0, 2 * len(shares) * tests * _tails(found, n, np.round(shares * trained), trained).min()))
+        psi = _index(found, shares)
+        if n >= FEWEST_PEOPLE:
+            verdict = _verdict(distance, p)
     return InputDrift(
         name,
         points.modality[name],
         verdict,
         n,
-        None,
-        None,
-        None,
+        distance,
+        p,
+        psi,
         *_missing(name, entry["missing"], points, people, tests),
         unseen,
     )
@@ -150,8 +162,9 @@ def _missing(name: str, missing: int, points: TrainingPoints, people: int, tests
     share = missing / people if people else 0.0
     if people < FEWEST_PEOPLE:
         return share, expected, TOO_FEW
-    tails = (binom.cdf(missing, people, expected), binom.sf(missing - 1, people, expected))
-    return share, expected, _verdict(abs(share - expected), min(1.0, 2 * tests * min(tails)))
+    lacking = points.people - points.with_value(name)
+    tail = float(_tails(np.array([missing]), people, np.array([lacking]), points.people).min())
+    return share, expected, _verdict(abs(share - expected), min(1.0, 2 * tests * tail))
 
 
 def _verdict(distance: float, p: float) -> str:
@@ -161,7 +174,7 @@ def _verdict(distance: float, p: float) -> str:
 
 
 def _distance(
-    cells: np.ndarray, edges: Sequence[float], shares: Sequence[tuple[float, float]], n: int, tests: int
+    cells: np.ndarray, shares: Sequence[tuple[float, float]], n: int, trained: int, tests: int
 ) -> tuple[float, float]:
     """Return how far the shares at or below (and below) each quantile lie from what training says, and its p.
 
@@ -169,11 +182,26 @@ def _distance(
     share, such as a score of 0, is then no drift by itself.
     """
     summed = np.cumsum(cells)
-    below, within = summed[0::2][: len(edges)], summed[1::2][: len(edges)]
+    below, within = summed[0::2][: len(shares)], summed[1::2][: len(shares)]
     at_most, at_least = np.asarray(shares).T
     gap = np.maximum(np.maximum(at_least - within / n, below / n - at_most), 0.0)
-    tails = np.minimum(binom.cdf(within, n, at_least), binom.sf(below - 1, n, at_most))
-    return float(gap.max()), float(min(1.0, 2 * len(edges) * tests * tails.min()))
+    tails = np.minimum(
+        _few(within, n, np.round(at_least * trained), trained), _many(below, n, np.round(at_most * trained), trained)
+    )
+    return float(gap.max()), float(min(1.0, 2 * len(shares) * tests * tails.min()))
+
+
+def _few(found: np.ndarray, n: int, trained_found: np.ndarray, trained: int) -> np.ndarray:
+    """Chance of so few among ``n``, given so many among them and the training people together (Fisher 1935)."""
+    return np.asarray(hypergeom.cdf(found, n + trained, found + trained_found, n))
+
+
+def _many(found: np.ndarray, n: int, trained_found: np.ndarray, trained: int) -> np.ndarray:
+    return np.asarray(hypergeom.sf(found - 1, n + trained, found + trained_found, n))
+
+
+def _tails(found: np.ndarray, n: int, trained_found: np.ndarray, trained: int) -> np.ndarray:
+    return np.asarray(np.minimum(_few(found, n, trained_found, trained), _many(found, n, trained_found, trained)))
 
 
 def _stability(cells: np.ndarray, shares: Sequence[tuple[float, float]], n: int) -> float | None:
@@ -183,7 +211,11 @@ def _stability(cells: np.ndarray, shares: Sequence[tuple[float, float]], n: int)
         return None
     between = cells[0::2].copy()
     between[1:] += cells[1::2]
-    expected = np.diff(np.concatenate([[0.0], [share for share, _ in shares], [1.0]]))
-    # half a person in an empty interval, so that the logarithm exists
-    actual = np.maximum(between, 0.5) / np.maximum(between, 0.5).sum()
-    return float(np.sum((actual - expected) * np.log(actual / expected)))
+    return _index(between, np.diff(np.concatenate([[0.0], [share for share, _ in shares], [1.0]])))
+
+
+def _index(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the population stability index of counts; half a person where there is none, so that logarithms exist."""
+    actual = np.maximum(found, 0.5) / np.maximum(found, 0.5).sum()
+    smallest = np.maximum(expected, 0.5 / max(found.sum(), 1.0))
+    return float(np.sum((actual - smallest) * np.log(actual / smallest)))

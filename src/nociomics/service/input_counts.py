@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 
 from nociomics.errors import TableError
+from nociomics.export.input_schema import QUANTILE_SHARES
 from nociomics.tables.files import read_json, write_json
 
 FORMAT = "nociomics-counts/1"
 FEWEST_NEW_PEOPLE = 10
 """Counts of fewer people are not written: a difference of two files would be one person's values."""
-_GOLDEN_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 _AT_ONCE = 512
 
 
@@ -34,8 +34,12 @@ class TrainingPoints:
         quantiles coincide.
     categories : dict of feature to list of str
         Known categories of the others.
+    category_shares : dict of feature to dict of str to float
+        Share of each category among the training people who have one.
     missing : dict of feature to float
         Share of the training people without a value.
+    people : int
+        Number of training people.
     modality : dict of feature to str
         As in the schema.
     """
@@ -43,33 +47,35 @@ class TrainingPoints:
     edges: dict[str, list[float]]
     shares: dict[str, list[tuple[float, float]]]
     categories: dict[str, list[str]]
+    category_shares: dict[str, dict[str, float]]
     missing: dict[str, float]
+    people: int
     modality: dict[str, str]
+
+    def with_value(self, feature: str) -> int:
+        """Return how many training people have a value."""
+        return round((1 - self.missing[feature]) * self.people)
 
 
 def training_points(folder: Path) -> TrainingPoints:
-    """Read a bundle's quantiles (from its golden rows, which are made of them), categories and missing shares."""
-    schema = read_json(folder / "schema.json")
-    golden = read_json(folder / "golden.json")["features"]
+    """Read what a bundle keeps of its training people: quantiles, shares of categories and of missing values."""
+    schema, manifest = read_json(folder / "schema.json"), read_json(folder / "manifest.json")
     edges, shares = {}, {}
     for entry in schema:
         if entry["kind"] == "category":
             continue
-        known = [
-            (float(value), share)
-            for value, share in zip(golden[entry["feature"]], _GOLDEN_SHARES, strict=False)
-            if value is not None
-        ]
         own: dict[float, list[float]] = {}
-        for value, share in known:
-            own.setdefault(value, []).append(share)
+        for value, share in zip(entry["quantiles"], QUANTILE_SHARES, strict=False):
+            own.setdefault(float(value), []).append(share)
         edges[entry["feature"]] = list(own)
         shares[entry["feature"]] = [(found[0], found[-1]) for found in own.values()]
     return TrainingPoints(
         edges,
         shares,
         {entry["feature"]: list(entry["categories"]) for entry in schema if entry["kind"] == "category"},
+        {entry["feature"]: dict(entry["shares"]) for entry in schema if entry["kind"] == "category"},
         {entry["feature"]: float(entry["missing_share"]) for entry in schema},
+        int(manifest["training_people"]),
         {entry["feature"]: entry["modality"] for entry in schema},
     )
 

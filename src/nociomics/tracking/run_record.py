@@ -44,7 +44,7 @@ class RunRecord:
     children : tuple of RunRecord
         Runs that MLflow shows below this one.
     seconds : float, optional
-        How long the work took, which MLflow shows as the run's duration; left out, it shows how long it took to log.
+        How long the work took, which MLflow shows as the run's duration; left out, it shows 0.
 
     Raises
     ------

@@ -39,7 +39,8 @@ def log_tree(client: Any, experiment_id: str, record: RunRecord, parent: str | N
     """
     key = tree_digest(record) if parent is None else f"{tree_digest(record)}/{parent}"
     known = _known_runs(client, experiment_id, key)
-    started = int(time.time() * 1000)
+    # the work lies behind us: its runs began so long ago that they end now, not in the future
+    begun = round(1000 * (time.time() - (record.seconds or 0.0)))
     ids: dict[str | None, str] = {}
     every = list(places(record))
     progress = Progress(f"runs of {record.name}", "runs", len(every))
@@ -47,7 +48,7 @@ def log_tree(client: Any, experiment_id: str, record: RunRecord, parent: str | N
         over = ids[above] if above is not None else parent
         tags = _tags(one, f"{key}{place}", over)
         # MLflow sorts by the start, the newest first: so the first child has to be the newest.
-        run_id = known.get(f"{key}{place}") or _created(client, experiment_id, one.name, started - later, tags)
+        run_id = known.get(f"{key}{place}") or _created(client, experiment_id, one.name, begun - later, tags)
         ids[place] = run_id
         _write(client, run_id, one, tags)
         progress.advance(1)
@@ -103,10 +104,9 @@ def _write(client: Any, run_id: str, record: RunRecord, tags: Mapping[str, str])
 
 
 def finish(client: Any, run_id: str, record: RunRecord) -> None:
-    """Say that a run is whole, and how long its work took."""
+    """Say that a run is whole, and how long its work took; 0 where nobody measured it."""
     started = client.get_run(run_id).info.start_time
-    ended = None if record.seconds is None else started + round(1000 * record.seconds)
-    client.set_terminated(run_id, "FINISHED", ended)
+    client.set_terminated(run_id, "FINISHED", started + round(1000 * (record.seconds or 0.0)))
 
 
 def _cut(parameters: Sequence[Any]) -> list[Sequence[Any]]:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nociomics.tracking.experiment_page import write_note, write_view
-from nociomics.tracking.run_record import RunRecord, known_numbers, tree_digest
+from nociomics.tracking.run_record import PEOPLE_COLUMNS, RunRecord, known_numbers, tree_digest
 from nociomics.tracking.run_tree import finish, log_tree
 from nociomics.tracking.store import as_our_error, experiment, initialise_store, mlflow_module, tracking_to
 
@@ -200,11 +200,9 @@ def _shortened(card: str) -> str:
 
 def _log_model(mlflow: ModuleType, model: ModelRecord, run_id: str) -> Any:
     """Log the bundle as files with the script that reads them: MLflow stores no pickle and guesses nothing."""
-    from mlflow.models import infer_signature
-
     example = _in_plain_types(model.input_example)
     output = _in_plain_types(model.output_example)
-    signature = None if example is None or output is None else infer_signature(example, output)
+    signature = None if example is None or output is None else _signature(example, output)
     with tempfile.TemporaryDirectory() as folder, mlflow.start_run(run_id=run_id):
         # It is kept as a text file, since as a module it would bring MLflow into every import of the room.
         script = Path(folder) / "pyfunc_model.py"
@@ -219,11 +217,23 @@ def _log_model(mlflow: ModuleType, model: ModelRecord, run_id: str) -> Any:
         )
 
 
+def _signature(example: pd.DataFrame, output: pd.DataFrame) -> Any:
+    """Say what goes in and comes out: all numbers as doubles; only who it is must be there, the gate says the rest."""
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+    def columns(frame: pd.DataFrame) -> Schema:
+        kinds = {name: "double" if kind.kind in "fiub" else "string" for name, kind in frame.dtypes.items()}
+        return Schema([ColSpec(kind, name, required=name in PEOPLE_COLUMNS) for name, kind in kinds.items()])
+
+    return ModelSignature(inputs=columns(example), outputs=columns(output))
+
+
 def _in_plain_types(frame: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return the frame as MLflow's schema wants it: whole numbers as floats (a null must fit), text as objects."""
+    """Return the frame as MLflow's schema wants it: all numbers as floats (a null must fit), text as objects."""
     if frame is None:
         return None
-    whole = {name: "float64" for name in frame.select_dtypes("integer").columns}
+    whole = {name: "float64" for name in frame.select_dtypes(["number", "bool"]).columns}
     text = {name: "object" for name in frame.select_dtypes("string").columns}
     plain = frame.astype({**whole, **text})
     plain.columns = plain.columns.astype("object")
