@@ -384,7 +384,7 @@ def test_an_unknown_bundle_is_told(tmp_path: Path, nociomics: Command) -> None:
         (["genotypes", "patients.csv", "-o", "out"], "patients.csv"),
         (["pgx", "-o", "out"], "Give a genotype file, --diplotypes, or both"),
         (["pgx", "nowhere.vcf", "-o", "out"], "nowhere.vcf"),
-        (["simulate", "out", "--scale", "biobank"], "cannot be simulated"),
+        (["simulate", "out", "--scale", "village"], "cannot be simulated: choose cohort or biobank"),
         (["simulate", "out", "--mechanism", "magic"], "magic"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

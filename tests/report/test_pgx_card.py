@@ -31,7 +31,7 @@ from nociomics.report.pages import patient_profile
 from nociomics.report.pgx_advice import drug_groups
 from nociomics.report.pgx_card import PgxCardData, card_names, codeine_side_by_side, pgx_card, write_pgx_cards
 from nociomics.report.pgx_rows import gene_rows
-from tests.browser.checks import sheets
+from tests.browser.checks import printed, sheets
 from tests.browser.opening import chromium, opened
 from tests.report import demo
 from tests.report.html_page import Page, reading_grade
@@ -388,4 +388,4 @@ def test_one_sentence_about_the_inhibitor_is_said_once() -> None:
 def test_a_card_prints_on_at_most_two_pages(tmp_path: Path, html: Callable[[], str]) -> None:
     (tmp_path / "card.html").write_text(html(), encoding="utf-8")
     with chromium() as browser, opened(browser, tmp_path / "card.html") as shown:
-        assert 1 <= sheets(shown.page) <= 2
+        assert 1 <= sheets(printed(shown.page)) <= 2

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -28,9 +29,15 @@ APART = ("logs/", "benchmarks/", "tracking", "strata/tracking.json")
 @pytest.fixture(scope="module", autouse=True)
 def slurm() -> Iterator[None]:
     """A Slurm of one node: one that answers already is used and left running, else one is started and stopped."""
-    if shutil.which("sinfo") and subprocess.run(["sinfo", "-h"], capture_output=True).returncode == 0:
+    if (
+        shutil.which("sinfo")
+        and find_spec("snakemake_executor_plugin_slurm")
+        and subprocess.run(["sinfo", "-h"], capture_output=True).returncode == 0
+    ):
         yield
         return
+    if find_spec("snakemake_executor_plugin_slurm") is None:
+        pytest.skip("the extra slurm is not installed: uv sync --inexact --extra slurm")
     recipe = shared("recipes/slurm-one-node.sh")
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("a Slurm can be started only by root on a Debian machine")
