@@ -88,3 +88,22 @@ def shared(part: str) -> Path:
 def _no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may let MLflow read a pickle."""
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+
+@pytest.fixture(scope="session")
+def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One finished MLflow store; a test that writes takes a copy."""
+    from nociomics.tracking.store import initialise_store
+
+    database = tmp_path_factory.mktemp("store") / "mlflow.db"
+    initialise_store(f"sqlite:///{database}")
+    return database
+
+
+@pytest.fixture
+def uri(fresh_store: Path, tmp_path: Path) -> str:
+    """A store of the test's own."""
+    database = tmp_path / "results" / "mlflow.db"
+    database.parent.mkdir()
+    database.write_bytes(fresh_store.read_bytes())
+    return f"sqlite:///{database}"

@@ -11,7 +11,7 @@ from nociomics.pharmacogenomics.calling import call_pharmacogenes
 from nociomics.pharmacogenomics.phenoconversion import with_inhibitors
 from nociomics.pharmacogenomics.recommendation import recommend_drugs
 from nociomics.report.cohort import CohortReportData, cohort_report
-from nociomics.report.pgx_card import PgxCardData, codeine_side_by_side, pgx_card
+from nociomics.report.pgx_card import PgxCardData, pgx_card
 from nociomics.report.profile import PatientProfileData, patient_profile
 from nociomics.report.profile_strata import Dimension
 from nociomics.report.quality import quality_report
@@ -79,13 +79,6 @@ def _card(person: str, genes: dict[str, str], drugs: list[str]) -> str:
     return pgx_card(PgxCardData(person, calls, recommend_drugs(calls), "demo"))
 
 
-def _side_by_side() -> str:
-    people = {"Poor": "*4/*4", "Normal": "*1/*1", "Ultrarapid": "*1x2/*2"}
-    outside = pl.DataFrame({"patient_id": list(people), "gene": "CYP2D6", "diplotype": list(people.values())})
-    calls = call_pharmacogenes(None, outside, list(people))
-    return codeine_side_by_side(calls, recommend_drugs(calls))
-
-
 def _bare_cohort() -> str:
     empty = demo.findings().clear()
     return cohort_report(
@@ -104,7 +97,7 @@ CASES: dict[str, Callable[[], str]] = {
     "profile-nothing": lambda: patient_profile(PatientProfileData("P1", "bare", {}, demo.catalogue().clear())),
     "pgx-card": lambda: _card("most", _WORST, ["quinidine"]),
     "pgx-untested": lambda: _card("untested", {}, []),
-    "pgx-side-by-side": _side_by_side,
+    "pgx-side-by-side": demo.codeine_page,
     "cohort-open": lambda: cohort_report(demo.cohort()),
     "cohort-null": lambda: cohort_report(
         demo.cohort(metrics=NOTHING, gate=demo.CLOSED, strata_summary=_ONE_STRATUM, effects=None)

@@ -28,22 +28,6 @@ def _own_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
 
 
-@pytest.fixture(scope="module")
-def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One finished store; a test that writes takes a copy."""
-    database = tmp_path_factory.mktemp("store") / "mlflow.db"
-    initialise_store(f"sqlite:///{database}")
-    return database
-
-
-@pytest.fixture
-def uri(fresh_store: Path, tmp_path: Path) -> str:
-    database = tmp_path / "results" / "mlflow.db"
-    database.parent.mkdir()
-    database.write_bytes(fresh_store.read_bytes())
-    return f"sqlite:///{database}"
-
-
 class _Doubling:
     """Stands for the exported model, which is another room's: it doubles the baseline."""
 

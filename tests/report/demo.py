@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nociomics.pharmacogenomics.calling import call_pharmacogenes
+from nociomics.pharmacogenomics.recommendation import recommend_drugs
 from nociomics.report.pages import (
     CohortReportData,
     PatientProfileData,
@@ -17,6 +19,7 @@ from nociomics.report.pages import (
     patient_profile,
     quality_report,
 )
+from nociomics.report.pgx_card import codeine_side_by_side
 from nociomics.tables.study import ResponseRule, Target
 
 ARMS = ("NSAID", "SNRI", "tramadol", "CBT")
@@ -54,6 +57,14 @@ _FEATURES = (
     ("expression_1", "expression", "expression", "score", "component of gene activity", "numeric"),
     ("expression_2", "expression", "expression", "score", "component of gene activity", "numeric"),
 )
+
+
+def codeine_page() -> str:
+    """The same tablet in a poor, a normal and an ultrarapid metaboliser."""
+    people = {"Poor": "*4/*4", "Normal": "*1/*1", "Ultrarapid": "*1x2/*2"}
+    outside = pl.DataFrame({"patient_id": list(people), "gene": "CYP2D6", "diplotype": list(people.values())})
+    calls = call_pharmacogenes(None, outside, list(people))
+    return codeine_side_by_side(calls, recommend_drugs(calls))
 
 
 def catalogue() -> pl.DataFrame:

@@ -29,7 +29,7 @@ from nociomics.pharmacogenomics.recommendation import recommend_drugs
 from nociomics.report import pgx_words
 from nociomics.report.pages import patient_profile
 from nociomics.report.pgx_advice import drug_groups
-from nociomics.report.pgx_card import PgxCardData, card_names, codeine_side_by_side, pgx_card, write_pgx_cards
+from nociomics.report.pgx_card import PgxCardData, card_names, pgx_card, write_pgx_cards
 from nociomics.report.pgx_rows import gene_rows
 from tests.browser.checks import printed, sheets
 from tests.browser.opening import chromium, opened
@@ -265,21 +265,14 @@ def test_a_card_is_sound_html_that_needs_no_network(person: str) -> None:
     assert "Not for treating a patient without a clinician." in page.text() and "not medical advice" in page.text()
 
 
-def _side_by_side() -> str:
-    people = {"Poor": "*4/*4", "Normal": "*1/*1", "Ultrarapid": "*1x2/*2"}
-    outside = pl.DataFrame({"patient_id": list(people), "gene": "CYP2D6", "diplotype": list(people.values())})
-    calls = call_pharmacogenes(None, outside, list(people))
-    return codeine_side_by_side(calls, recommend_drugs(calls))
-
-
 def test_one_codeine_tablet_is_three_different_answers_and_acetaminophen_is_one() -> None:
-    text = Page(_side_by_side()).text()
+    text = Page(demo.codeine_page()).text()
     assert "little relief is to be expected" in text and "danger of toxicity" in text and "Usual dose." in text
     assert text.count("No gene is listed for this drug") == 3
     assert text.count("PMID 33387367") == 3
 
 
-@pytest.mark.parametrize("html", [lambda: _html("worst"), lambda: _html("array"), _side_by_side])
+@pytest.mark.parametrize("html", [lambda: _html("worst"), lambda: _html("array"), demo.codeine_page])
 def test_headings_step_down_one_by_one_and_tables_have_heads(html: Any) -> None:
     tags = Page(html()).tags
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h[1-6]", tag)]

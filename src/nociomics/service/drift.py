@@ -109,52 +109,36 @@ def compare(points: TrainingPoints, counts: Mapping[str, Any]) -> dict[str, Any]
 def _numeric(name: str, entry: Mapping[str, Any], points: TrainingPoints, people: int, tests: int) -> InputDrift:
     cells = np.asarray(entry["cells"], dtype=float)
     edges, shares = points.edges[name], points.shares[name]
-    n = int(cells.sum())
-    distance = p = psi = None
-    verdict = CANNOT_TELL if not edges else TOO_FEW
+    n, figures = int(cells.sum()), None
     if edges and n:
-        distance, p = _distance(cells, shares, n, points.with_value(name), tests)
-        psi = _stability(cells, shares, n)
-        if n >= FEWEST_PEOPLE:
-            verdict = _verdict(distance, p)
-    return InputDrift(
-        name,
-        points.modality[name],
-        verdict,
-        n,
-        distance,
-        p,
-        psi,
-        *_missing(name, entry["missing"], points, people, tests),
-    )
+        figures = (*_distance(cells, shares, n, points.with_value(name), tests), _stability(cells, shares, n))
+    missing = _missing(name, entry["missing"], points, people, tests)
+    return InputDrift(name, points.modality[name], *_judged(n, bool(edges), figures), *missing)
 
 
 def _category(name: str, entry: Mapping[str, Any], points: TrainingPoints, people: int, tests: int) -> InputDrift:
     n = sum(entry["known"].values()) + entry["other"]
-    unseen = entry["other"] / n if n else None
     expected, trained = points.category_shares[name], points.with_value(name)
-    distance = p = psi = None
-    verdict = CANNOT_TELL if not expected else TOO_FEW
+    figures = None
     if expected and n:
         # training had none of what it does not know
         shares = np.array([*expected.values(), 0.0])
         found = np.array([*(entry["known"].get(word, 0) for word in expected), entry["other"]], dtype=float)
-        distance = float(np.abs(found / n - shares).max())
         p = float(min(1.0, 2 * len(shares) * tests * _tails(found, n, np.round(shares * trained), trained).min()))
-        psi = _index(found, shares)
-        if n >= FEWEST_PEOPLE:
-            verdict = _verdict(distance, p)
-    return InputDrift(
-        name,
-        points.modality[name],
-        verdict,
-        n,
-        distance,
-        p,
-        psi,
-        *_missing(name, entry["missing"], points, people, tests),
-        unseen,
-    )
+        figures = (float(np.abs(found / n - shares).max()), p, _index(found, shares))
+    missing = _missing(name, entry["missing"], points, people, tests)
+    unseen = entry["other"] / n if n else None
+    return InputDrift(name, points.modality[name], *_judged(n, bool(expected), figures), *missing, unseen)
+
+
+def _judged(
+    n: int, comparable: bool, figures: tuple[float, float, float | None] | None
+) -> tuple[str, int, float | None, float | None, float | None]:
+    """Return verdict, people, distance, p and stability of one input, as `InputDrift` has them."""
+    if figures is None:
+        return (TOO_FEW if comparable else CANNOT_TELL), n, None, None, None
+    verdict = _verdict(figures[0], figures[1]) if n >= FEWEST_PEOPLE else TOO_FEW
+    return verdict, n, *figures
 
 
 def _missing(name: str, missing: int, points: TrainingPoints, people: int, tests: int) -> tuple[float, float, str]:

@@ -18,7 +18,7 @@ from nociomics.simulate.endotypes import Latents
 from nociomics.simulate.genotypes import NO_CALL, read_facts
 from nociomics.simulate.mechanisms import Settings
 from nociomics.simulate.nature import BLOCK, CONTIGS, FREE_CONTIGS
-from nociomics.simulate.people import Visits
+from nociomics.simulate.people import Visits, draw_people, draw_visits
 from nociomics.simulate.plink import write_bed
 from nociomics.simulate.randomness import Dosages, Floats, Ints, logistic, patient_stream, world_stream
 from nociomics.simulate.truth import draw_truth
@@ -79,15 +79,15 @@ def write_panel(cohort: Cohort, path: Path) -> None:
     """
     settings = cohort.settings
     further = _further_variants(settings.world, PANEL - cohort.variants.height)
-    truth = draw_truth(settings)
-    measured = truth.visits.measured[:, 0]
+    visits, person = draw_visits(settings)
+    measured, group = visits.measured[:, 0], draw_people(settings).group[person]
 
     def dosages() -> Iterator[tuple[str, Dosages]]:
         for name in cohort.variants["variant"]:
             yield name, cohort.genotypes[name].fill_null(NO_CALL).to_numpy().astype(np.int8)
         names = further["variant"].to_list()
         progress = Progress("panel", "variants", len(names))
-        drawn = _further_dosages(settings, truth.people.group, truth.person, len(names))
+        drawn = _further_dosages(settings, group, person, len(names))
         for start, block in zip(range(0, len(names), BLOCK), drawn, strict=True):
             yield from zip(names[start : start + BLOCK], np.ascontiguousarray(block[measured].T), strict=False)
             progress.advance(BLOCK)
