@@ -35,8 +35,11 @@ async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], li
     Raises
     ------
     Refusal
-        413 for a body that is too long, 408 for one that does not arrive, 415 for one that is packed.
+        413 for a body that is too long, 408 for one that does not arrive, 415 for one that is packed, 400 for one that
+        breaks off: the client went away, which is no fault of ours.
     """
+    from starlette.requests import ClientDisconnect
+
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "packed_body", "Send the body as it is, without Content-Encoding.")
     announced = headers.get("content-length")
@@ -53,6 +56,8 @@ async def read_body(headers: Mapping[str, str], stream: AsyncIterator[bytes], li
                 parts.append(part)
     except TimeoutError:
         raise Refusal(408, "too_slow", f"The body did not arrive within {limits.body_seconds:g} seconds.") from None
+    except ClientDisconnect:
+        raise Refusal(400, "broken_off", "The body broke off before its end. Send it whole.") from None
     return b"".join(parts)
 
 
@@ -68,8 +73,9 @@ def _too_large(limits: Limits) -> Refusal:
 def parse_json(body: bytes, limits: Limits) -> dict[str, Any]:
     """Parse a body that must be one JSON object.
 
-    NaN and infinity (also as a number too large for a float), a name that stands twice in one object, text that is
-    no Unicode, and nesting beyond the limit are refused: each would be read differently by different programs.
+    NaN and infinity as words, a name that stands twice in one object, text that is no Unicode, and nesting beyond the
+    limit are refused: each would be read differently by different programs. A number too large for a float is left to
+    the gate, which names the person and the variable.
 
     Examples
     --------
