@@ -1,4 +1,4 @@
-"""Questionnaires by linkId or LOINC code; what people take, and the drugs of draft orders."""
+"""Questionnaires by linkId or LOINC code; what people take."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from nociomics.fhir.content import FhirError, read_content
-from nociomics.fhir.listing import Listing
-from nociomics.fhir.medications import ordered_drugs
-from tests.fhir.messages import LOINC, bundle, concept, form, problems, read, request, statement
+from nociomics.fhir.content import FhirError
+from tests.fhir.messages import LOINC, concept, form, problems, read, request, statement
 
 _ORDINAL = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
 
@@ -124,30 +122,3 @@ def test_the_studys_drugs_become_arms_where_exactly_one_is_taken() -> None:
     both = read(statement("72625"), statement("187832"), arms=["duloxetine", "pregabalin"])
     assert "treatments" not in both.tables
     assert "takes several of the study's treatments; no arm is given" in both.listing["problem"].to_list()
-
-
-def test_draft_orders_name_their_drugs_or_say_that_they_do_not() -> None:
-    listing = Listing()
-    medication = {
-        "resourceType": "Medication",
-        "id": "m",
-        "code": concept("161", "http://www.nlm.nih.gov/research/umls/rxnorm"),
-    }
-    by_reference = request(id="order-2", medicationReference={"reference": "Medication/m"})
-    del by_reference["medicationCodeableConcept"]
-    orders = [
-        request(status="draft"),
-        by_reference,
-        request(id="order-3", medicationCodeableConcept={"text": "Codeine 30 mg tablets"}),
-        request("424242", id="order-4"),
-        request(id="order-5", status="cancelled"),
-    ]
-    resources = read_content(bundle(medication, *orders), listing)
-    found = ordered_drugs(resources.of("MedicationRequest"), resources, listing)
-    assert [(one.reference, one.drugs, one.by) for one in found] == [
-        ("MedicationRequest/order-1", ("codeine",), "code"),
-        ("MedicationRequest/order-2", ("acetaminophen",), "code"),
-        ("MedicationRequest/order-3", ("codeine",), "name"),
-        ("MedicationRequest/order-4", (), None),
-    ]
-    assert listing.frame().select("code", "problem").rows() == [("424242", "drug is not known")]

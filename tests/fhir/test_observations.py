@@ -145,6 +145,20 @@ def test_a_genotype_becomes_a_diplotype(gene: str, call: str, row: tuple[str, st
     assert read(genotype(gene, call)).tables["diplotypes"].select("gene", "diplotype").rows() == [row]
 
 
+def test_a_value_that_names_its_gene_is_of_that_gene_also_beside_further_ones() -> None:
+    """As in the guide's example of CYP2C9 and VKORC1 in one report."""
+    studied = [
+        {"code": concept("48018-6"), "valueCodeableConcept": concept(code, "http://www.genenames.org")}
+        for code in ("HGNC:2623", "HGNC:23663")
+    ]
+    row = read(genotype(call="CYP2C9 *2/*5", component=studied)).tables["diplotypes"].select("gene", "diplotype").row(0)
+    assert row == ("CYP2C9", "*2/*5")
+    unnamed = read(genotype(call="*2/*5", component=studied))
+    assert "diplotypes" not in unnamed.tables
+    other = read(genotype(call="CYP2D6 *2/*5", component=studied))
+    assert "diplotypes" not in other.tables and other.listing.height == 2
+
+
 @pytest.mark.parametrize(
     ("resource", "problem"),
     [

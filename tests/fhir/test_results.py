@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
+from fhir.resources.R4B import get_fhir_model_class
 
 from nociomics.fhir.content import FhirError, read_content
 from nociomics.fhir.incoming import tables_of
@@ -150,3 +152,19 @@ def test_an_invalid_resource_is_named_by_its_place_and_not_its_value() -> None:
     assert "secret-1" not in str(caught.value)
     with pytest.raises(FhirError, match='"Nothing" is no resource'):
         require_valid({"resourceType": "Nothing"})
+
+
+def test_what_is_written_is_the_same_after_another_reader() -> None:
+    """fhir.resources takes every resource of ours and gives it back equal, with the digits of its numbers."""
+    diplotypes = pl.DataFrame({"patient_id": ["P1"], "gene": ["CYP2D6"], "diplotype": ["*1/*4"]})
+    calls = call_with_medications(None, diplotypes, ["P1", "P2"])
+    strata = pl.DataFrame({"patient_id": ["P1", "P2"], "stratum": ["S1", None], "p_S1": [0.75, None]})
+    scores = pl.DataFrame({"patient_id": ["P1"], "pcs_total": [31.5]})
+    made = results_bundle(_origin(_OPEN), _predictions(), effects=_effects(), strata=strata, calls=calls, scores=scores)
+    kinds = set()
+    for entry in made["entry"]:
+        written = json.loads(to_json(entry["resource"]), parse_float=Decimal)
+        model = get_fhir_model_class(written["resourceType"]).model_validate(written)
+        assert json.loads(model.model_dump_json(), parse_float=Decimal) == written
+        kinds.add(written["resourceType"])
+    assert kinds == {"Patient", "Observation", "RiskAssessment"}

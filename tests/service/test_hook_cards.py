@@ -251,7 +251,12 @@ def test_over_http(client):
     assert client.get("/cds-services").json() == discovery()
     answer = client.post("/cds-services/pgx-order-sign", signing(order(CODEINE), prefetch=[genotype("*4/*4"), CONSENT]))
     assert answer.status == 200 and len(answer.json()["cards"]) == 1
-    said = {"card": "1", "outcome": "overridden", "overrideReason": {"reason": {"code": "palliative"}}}
+    said = {
+        "card": "1",
+        "outcome": "overridden",
+        "overrideReason": {"reason": {"code": "palliative"}},
+        "outcomeTimestamp": "2026-11-21T10:00:00Z",
+    }
     assert client.post("/cds-services/pgx-order-sign/feedback", {"feedback": [said]}).json() == {}
     text = client.get("/metrics").content.decode()
     assert 'nociomics_card_feedback_total{outcome="overridden",reason="palliative"} 1.0' in text

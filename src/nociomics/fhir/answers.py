@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from nociomics.fhir.content import Resource, Resources
+from nociomics.fhir.content import Resources
 from nociomics.fhir.elements import mapping, moment, number, objects, text
+from nociomics.fhir.identities import Resource
 from nociomics.fhir.listing import Listing
 from nociomics.fhir.people import People
 from nociomics.knowledge.fhir_code import LOINC, load_fhir_codes
@@ -44,8 +45,10 @@ def read_answers(resources: Resources, people: People, listing: Listing, forms: 
             continue
         instrument = _instrument(canonical, forms)
         if instrument is None:
+            # a relative one ("Questionnaire/7") is no system, but --form takes it too, so it is to be seen
+            system, code = (canonical, None) if ":" in canonical else (None, canonical or None)
             listing.add(
-                "QuestionnaireResponse", "unknown questionnaire", element="questionnaire", system=canonical or None
+                "QuestionnaireResponse", "unknown questionnaire", element="questionnaire", system=system, code=code
             )
             continue
         patient = people.of(response)

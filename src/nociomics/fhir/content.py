@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from nociomics.errors import NociomicsError
+from nociomics.fhir.identities import Directory, Resource, take_once
 from nociomics.fhir.listing import Listing
 
 _LOG = logging.getLogger(__name__)
 
-Resource = Mapping[str, Any]
 MAX_BYTES = 64 * 2**20
 """Larger files are refused: a message about a patient has some kilobytes; a cohort comes as NDJSON, in parts."""
 MAX_DEPTH = 100
@@ -44,30 +44,38 @@ class Resources:
     ----------
     all : tuple of dict
         In their order.
-    by_reference : mapping of str to dict
-        ``Type/id`` and full URLs.
+    directory : Directory
+        Where references lead.
     timestamp : str or None
         Of the Bundle, where there was one.
     """
 
     all: tuple[Resource, ...]
-    by_reference: Mapping[str, Resource]
+    directory: Directory
     timestamp: str | None
 
     def of(self, kind: str) -> Iterator[Resource]:
         """Yield the resources of one type."""
         return (one for one in self.all if one["resourceType"] == kind)
 
-    def follow(self, reference: Any, contained_in: Resource | None = None) -> Resource | None:
-        """Return what a Reference leads to, None when it leads nowhere."""
+    def follow(self, reference: Any, holder: Resource | None = None) -> Resource | None:
+        """Return what a Reference leads to, None when it leads nowhere.
+
+        Parameters
+        ----------
+        reference : Any
+            As it stands in the holder; anything but a Reference leads nowhere.
+        holder : mapping, optional
+            The resource that it stands in: ``#1`` is contained there, and ``Patient/1`` is of the same server.
+        """
         target = reference.get("reference") if isinstance(reference, Mapping) else None
         if not isinstance(target, str):
             return None
         if target.startswith("#"):
-            inside = (contained_in or {}).get("contained")
+            inside = (holder or {}).get("contained")
             found = [one for one in inside if isinstance(one, Mapping)] if isinstance(inside, list) else []
             return next((one for one in found if one.get("id") == target[1:]), None)
-        return self.by_reference.get(target.split("/_history/")[0])
+        return self.directory.find(target, holder)
 
 
 def read_files(paths: Iterable[Path], listing: Listing, max_bytes: int = MAX_BYTES) -> Resources:
@@ -173,7 +181,9 @@ def _gathered(documents: list[tuple[str, dict[str, Any]]], listing: Listing) -> 
         else:
             placed.append((None, _object(document, where)))
     _refuse_versions([one for _, one in placed])
-    return _once_each(placed, timestamp, listing)
+    kept, directory = take_once(placed, listing)
+    _LOG.info("%d resources in, %d kept (equal copies once, differing ones left out)", len(placed), len(kept))
+    return Resources(tuple(kept), directory, timestamp)
 
 
 def _entries(bundle: dict[str, Any], where: str, listing: Listing) -> list[tuple[str | None, dict[str, Any]]]:
@@ -220,27 +230,3 @@ def _refuse_versions(resources: list[dict[str, Any]]) -> None:
             f"The message is not FHIR R4 (4.0.1): {'; '.join(seen)}. Ask the server for R4 "
             "(Accept: application/fhir+json; fhirVersion=4.0), or convert it first."
         )
-
-
-def _once_each(placed: list[tuple[str | None, dict[str, Any]]], timestamp: str | None, listing: Listing) -> Resources:
-    """Keep equal copies once; of copies that differ none can be chosen."""
-    groups: dict[str, list[tuple[str | None, dict[str, Any]]]] = {}
-    for number, (url, resource) in enumerate(placed):
-        own = resource.get("id")
-        name = f"{resource['resourceType']}/{own}" if isinstance(own, str) else url or f"#{number}"
-        groups.setdefault(name, []).append((url, resource))
-    kept: list[dict[str, Any]] = []
-    references: dict[str, Resource] = {}
-    for name, copies in groups.items():
-        first = copies[0][1]
-        if any(other != first for _, other in copies[1:]):
-            listing.add(
-                first["resourceType"], "several resources of one id that differ; none is taken", count=len(copies)
-            )
-            continue
-        if len(copies) > 1:
-            listing.add(first["resourceType"], "equal copies of a resource; taken once", count=len(copies) - 1)
-        kept.append(first)
-        references |= {name: first, **{url: first for url, _ in copies if url}}
-    _LOG.info("%d resources in, %d kept (equal copies once, differing ones left out)", len(placed), len(kept))
-    return Resources(tuple(kept), references, timestamp)

@@ -5,18 +5,30 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nociomics.fhir.content import Resource
 from nociomics.fhir.elements import codings, codings_or_none, display, mapping, meanings, objects, taken_at, text
+from nociomics.fhir.identities import Resource
 from nociomics.fhir.listing import Listing
 from nociomics.knowledge.fhir_code import HGNC, LOINC, load_fhir_codes
 from nociomics.knowledge.pharmacogene import HLA_GENES, STAR_GENES
 
-_STARS = re.compile(r"\*\S+/\*\S+")
+HGNC_SYSTEMS = (HGNC, "http://www.genenames.org")
+"""Release 3.0.0 of the guide writes the second, as R4's own examples do; earlier releases write the first."""
 
 
 def genes() -> tuple[str, ...]:
     """Return the genes whose calls are read."""
     return (*STAR_GENES, *HLA_GENES)
+
+
+_GENE = "|".join(re.escape(gene) for gene in genes())
+_PAIR = re.compile(
+    rf"(?P<first>{_GENE})?(?P<one>\*[^/|]+)/(?P<second>{_GENE})?(?P<two>\*[^/|]+)",
+    re.IGNORECASE,
+)
+# Genotype List String: "+" stands between the two chromosomes; its other signs (/ | ~ ^) leave alleles open
+_GENOTYPE_LIST = re.compile(
+    rf"hla#[0-9.]+#(?P<first>{_GENE})(?P<one>\*[0-9:]+[A-Z]?)\+(?P<second>{_GENE})(?P<two>\*[0-9:]+[A-Z]?)"
+)
 
 
 def diplotype_row(measured: Resource, listing: Listing) -> dict[str, Any] | None:
@@ -35,7 +47,8 @@ def diplotype_row(measured: Resource, listing: Listing) -> dict[str, Any] | None
     studied = _genes_studied(measured)
     named = {gene for gene, _ in found if gene is not None}
     alleles = {pair for _, pair in found}
-    wanted = studied | named
+    # a value that names its own gene is of that gene, also where the report studied further ones
+    wanted = named if len(named) == 1 and named <= studied else studied | named
     if len(wanted) != 1 or len(alleles) != 1:
         problem = "gene is absent, unknown or not one" if len(wanted) != 1 else "alleles are not two star alleles"
         _list_genotype(measured, f"genotype: {problem}", listing)
@@ -44,11 +57,23 @@ def diplotype_row(measured: Resource, listing: Listing) -> dict[str, Any] | None
 
 
 def _call(word: str) -> tuple[str | None, str] | None:
-    """Split "CYP2D6 *1/*4" into its gene and its alleles; None for other words."""
-    gene, _, rest = word.partition(" ") if word.upper().startswith(genes()) else ("", "", word)
-    own = gene.upper() if gene.upper() in genes() else None
-    alleles = (rest if own else word).replace(" ", "")
-    return (own, alleles) if _STARS.fullmatch(alleles) else None
+    """Split a written genotype into its gene, where it names one, and its alleles; None for other words.
+
+    Examples
+    --------
+    >>> _call("CYP2D6 *1/*4"), _call("CYP2D6*7.001 / CYP2D6*1.001"), _call("*1/*4")
+    (('CYP2D6', '*1/*4'), ('CYP2D6', '*7.001/*1.001'), (None, '*1/*4'))
+    >>> _call("hla#3.23.0#HLA-B*15:02:01+HLA-B*57:01:01"), _call("CYP2D6*1/CYP2C19*2")
+    (('HLA-B', '*15:02:01/*57:01:01'), None)
+    """
+    bare = re.sub(r"\s", "", word)
+    found = [_GENOTYPE_LIST.fullmatch(bare) or _PAIR.fullmatch(part) for part in bare.split("|")]
+    pairs = [one for one in found if one is not None]
+    named = {gene.upper() for one in pairs for gene in one.group("first", "second") if gene}
+    if len(pairs) < len(found) or len(named) > 1:
+        return None
+    # several possible pairs stand with a bar between them, as in our own tables
+    return (named.pop() if named else None), "|".join("/".join(one.group("one", "two")) for one in pairs)
 
 
 def _genes_studied(measured: Resource) -> set[str]:
@@ -66,7 +91,7 @@ def _genes_studied(measured: Resource) -> set[str]:
 def _gene(concept: Any) -> set[str]:
     """Return the genes that a concept names: by HGNC number, with or without its prefix, or by its exact symbol."""
     codes = load_fhir_codes()
-    numbers = [f"HGNC:{code.removeprefix('HGNC:')}" for system, code in codings(concept) if system == HGNC]
+    numbers = [f"HGNC:{code.removeprefix('HGNC:')}" for system, code in codings(concept) if system in HGNC_SYSTEMS]
     by_number = {row.meaning for number in numbers if (row := codes.get(("gene", HGNC, number))) is not None}
     words = [text(one.get("display")) for one in objects(mapping(concept).get("coding"))]
     by_symbol = {word.upper() for word in [*words, display(concept)] if word and word.upper() in genes()}

@@ -13,7 +13,7 @@ import polars as pl
 from nociomics.errors import did_you_mean
 from nociomics.fhir.answers import read_answers
 from nociomics.fhir.content import FhirError, Resources
-from nociomics.fhir.elements import moment
+from nociomics.fhir.elements import moment, objects
 from nociomics.fhir.listing import Listing
 from nociomics.fhir.medications import KINDS, read_medications
 from nociomics.fhir.observations import read_observations
@@ -129,6 +129,10 @@ def _list_other_types(resources: Resources, listing: Listing) -> None:
     for one in resources.all:
         if one["resourceType"] not in (*_READ, *_ASIDE):
             listing.add(one["resourceType"], "this type of resource is not read")
+        for inside in objects(one.get("contained")):
+            if inside.get("resourceType") in _READ[1:]:
+                # it has no name of its own in FHIR, and often no subject
+                listing.add(str(inside["resourceType"]), "contained in another resource: not read")
 
 
 def _latest_form(rows: list[dict[str, Any]], listing: Listing) -> list[dict[str, Any]]:

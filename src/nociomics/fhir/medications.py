@@ -1,13 +1,11 @@
-"""MedicationStatement and MedicationRequest resources to what people take, and the drugs of draft orders."""
+"""MedicationStatement and MedicationRequest resources to what people take; what drug a concept means."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nociomics.fhir.content import Resource, Resources
+from nociomics.fhir.content import Resources
 from nociomics.fhir.elements import (
     codings,
     codings_or_none,
@@ -16,9 +14,9 @@ from nociomics.fhir.elements import (
     moment,
     number,
     objects,
-    text,
     unit,
 )
+from nociomics.fhir.identities import Resource
 from nociomics.fhir.listing import Listing
 from nociomics.fhir.people import People
 from nociomics.knowledge.drug_code import load_drug_codes
@@ -33,53 +31,6 @@ _KNOWN_STATUS = ("on-hold", "cancelled", "entered-in-error", "draft", "unknown",
 _ORDERS = ("order", "original-order", "reflex-order", "filler-order", "instance-order")
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class OrderedDrug:
-    """One order of a message.
-
-    Attributes
-    ----------
-    reference : str or None
-        ``MedicationRequest/<id>``; None for an order without an id.
-    drugs : tuple of str
-        Our names of its drugs, in lower case; empty where it was not understood, which must be said, not passed over.
-    by : {"code", "name", None}
-        Whether a code named them or a whole name in the order's words.
-    """
-
-    reference: str | None
-    drugs: tuple[str, ...]
-    by: str | None
-
-
-def ordered_drugs(orders: Iterable[Resource], resources: Resources, listing: Listing) -> list[OrderedDrug]:
-    """Name the drugs of orders, such as the draftOrders of a CDS Hooks call.
-
-    Parameters
-    ----------
-    orders : iterable of dict
-        MedicationRequests (or MedicationStatements); cancelled ones, and those that say "do not give", are left out.
-    resources : Resources
-        To follow medicationReference.
-
-    Returns
-    -------
-    list of OrderedDrug
-        One per order. Codes that are not known are listed.
-    """
-    found = []
-    for order in orders:
-        if order.get("status") in ("cancelled", "entered-in-error", "stopped") or order.get("doNotPerform") is True:
-            continue
-        concept = _concept(order, resources)
-        drugs, by = drugs_of(concept)
-        if not drugs:
-            _list_drug(order, concept, "drug is not known", listing)
-        own = text(order.get("id"))
-        found.append(OrderedDrug(f"{order['resourceType']}/{own}" if own else None, drugs, by))
-    return found
 
 
 def drugs_of(concept: Any) -> tuple[tuple[str, ...], str | None]:
@@ -116,10 +67,22 @@ def _known_drugs() -> dict[str, str]:
     return names | {"paracetamol": "acetaminophen"}
 
 
-def _concept(order: Resource, resources: Resources) -> Any:
+def _concepts(order: Resource, resources: Resources) -> tuple[Any, list[Any]]:
+    """Return the concept of an order's medication, and those of the active ingredients of a Medication that is told."""
     if "medicationCodeableConcept" in order:
-        return order["medicationCodeableConcept"]
-    return mapping(resources.follow(order.get("medicationReference"), order)).get("code")
+        return order["medicationCodeableConcept"], []
+    medication = mapping(resources.follow(order.get("medicationReference"), order))
+    parts = [one for one in objects(medication.get("ingredient")) if one.get("isActive") is not False]
+    return medication.get("code"), [one.get("itemCodeableConcept") for one in parts]
+
+
+def _drugs_of_all(concept: Any, parts: list[Any]) -> tuple[tuple[str, ...], str | None]:
+    """Name the drugs of a medication; by its ingredients where its own code is not known and all of theirs are."""
+    named = drugs_of(concept)
+    inside = [drugs_of(part) for part in parts]
+    if named[1] == "code" or not inside or any(by != "code" for _, by in inside):
+        return named
+    return tuple(sorted({drug for drugs, _ in inside for drug in drugs})), "code"
 
 
 def _list_drug(order: Resource, concept: Any, problem: str, listing: Listing) -> None:
@@ -174,10 +137,12 @@ def _dates(record: Resource) -> tuple[str | None, str | None]:
 
 
 def _row(record: Resource, resources: Resources, listing: Listing) -> Row | None:
-    concept = _concept(record, resources)
-    drugs, by = drugs_of(concept)
+    concept, parts = _concepts(record, resources)
+    drugs, by = _drugs_of_all(concept, parts)
     if by != "code":
         _list_drug(record, concept, "drug has no known code; its words are kept", listing)
+        for part in (one for one in parts if drugs_of(one)[1] != "code"):
+            _list_drug(record, part, "ingredient has no known code", listing)
     words = " / ".join(drugs) if drugs else display(concept) or next((code for _, code in codings(concept)), None)
     if words is None:
         return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from nociomics.fhir.content import Resource, Resources
+from nociomics.fhir.content import Resources
 from nociomics.fhir.elements import (
     codings,
     codings_or_none,
@@ -20,6 +22,7 @@ from nociomics.fhir.elements import (
     unit,
 )
 from nociomics.fhir.genomics import diplotype_row, phenotype_row
+from nociomics.fhir.identities import Resource
 from nociomics.fhir.listing import Listing
 from nociomics.fhir.people import People
 from nociomics.knowledge.biomarker import Biomarker, load_biomarkers, meaning_of
@@ -35,6 +38,7 @@ _BELOW, _ABOVE = ("<", "<="), (">", ">=")
 _NOON = 12
 
 Row = dict[str, Any]
+Follow = Callable[[Any], Resource | None]
 
 
 @dataclass
@@ -50,7 +54,7 @@ class ObservedRows:
 def read_observations(resources: Resources, people: People, listing: Listing) -> ObservedRows:
     """Read every Observation that is final, and list the others.
 
-    An Observation with components and without a value of its own counts as one measurement per component.
+    Every component counts as one measurement more, beside the Observation's own value where it has one.
     """
     rows = ObservedRows()
     for observation in resources.of("Observation"):
@@ -62,7 +66,7 @@ def read_observations(resources: Resources, people: People, listing: Listing) ->
         if patient is None:
             continue
         for measured in _measurements(observation):
-            _place(measured, patient, resources, rows, listing)
+            _place(measured, patient, partial(resources.follow, holder=observation), rows, listing)
     return rows
 
 
@@ -73,7 +77,7 @@ def _word(status: str | None) -> str:
 
 
 def _measurements(observation: Resource) -> Iterator[Resource]:
-    """Yield the Observation, or what its components measured."""
+    """Yield the Observation where it has a value or no components, and what its components measured."""
     components = objects(observation.get("component"))
     has_value = any(name.startswith("value") for name in observation)
     genetic = meanings(observation.get("code"), "genotype") or meanings(
@@ -81,13 +85,26 @@ def _measurements(observation: Resource) -> Iterator[Resource]:
     )
     if has_value or not components or genetic:
         yield observation
-        return
-    about = {name: value for name, value in observation.items() if name not in ("component", "dataAbsentReason")}
+    if genetic:
+        return  # its components say which gene was studied, and the like
+    about = {
+        name: value
+        for name, value in observation.items()
+        if name not in ("component", "dataAbsentReason") and not name.startswith("value")
+    }
+    listed = not has_value or _is_known(observation)
     for component in components:
-        yield {**about, **component}
+        measured = {**about, **component}
+        # parts of a value that is not taken go with it, but a measurement that we know is one wherever it stands
+        if listed or _is_known(measured):
+            yield measured
 
 
-def _place(measured: Resource, patient: str, resources: Resources, rows: ObservedRows, listing: Listing) -> None:
+def _is_known(measured: Resource) -> bool:
+    return bool(_analyte(measured) or _score(measured.get("code")))
+
+
+def _place(measured: Resource, patient: str, follow: Follow, rows: ObservedRows, listing: Listing) -> None:
     """Give a measurement to the reader of its code."""
     code = measured.get("code")
     analyte, score = _analyte(measured), _score(code)
@@ -99,7 +116,7 @@ def _place(measured: Resource, patient: str, resources: Resources, rows: Observe
     if score:
         readers["score"] = lambda: _score_row(measured, score, listing)
     if analyte:
-        readers["analyte"] = lambda: _biomarker_row(measured, analyte, resources, listing)
+        readers["analyte"] = lambda: _biomarker_row(measured, analyte, follow, listing)
     if len(readers) != 1 or len(score) > 1 or len(analyte) > 1:
         _list_unplaced(measured, bool(readers), listing)
         return
@@ -152,7 +169,7 @@ def _analyte(measured: Resource) -> set[str]:
     return {morning if int(at[11:13]) < _NOON else afternoon}
 
 
-def _biomarker_row(measured: Resource, analytes: set[str], resources: Resources, listing: Listing) -> Row | None:
+def _biomarker_row(measured: Resource, analytes: set[str], follow: Follow, listing: Listing) -> Row | None:
     marker = load_biomarkers()[next(iter(analytes))]
     quantity = mapping(measured.get("valueQuantity"))
     amount, printed, sign = number(quantity.get("value")), unit(quantity), quantity.get("comparator")
@@ -164,10 +181,13 @@ def _biomarker_row(measured: Resource, analytes: set[str], resources: Resources,
         system = text(quantity.get("system"))
         listing.add("Observation", f"{problem} ({marker.id})", element="valueQuantity", system=system, code=printed)
         return None
+    if _units_differ(marker, quantity):
+        _list_code(measured, "its unit and the code of its unit differ", listing)
+        return None
     if sign is not None and sign not in (*_BELOW, *_ABOVE):
         _list_code(measured, "has a comparator that R4 does not know", listing)
         return None
-    specimen = _specimen(measured, resources, listing)
+    specimen = _specimen(measured, follow, listing)
     if meaning_of(marker.id, specimen).marker is None:
         _list_code(measured, "its specimen contradicts its code", listing)
         return None
@@ -176,6 +196,13 @@ def _biomarker_row(measured: Resource, analytes: set[str], resources: Resources,
         "specimen": specimen,
         "collected_at": taken_at(measured),
     }
+
+
+def _units_differ(marker: Biomarker, quantity: Resource) -> bool:
+    """Whether the printed unit and its code are different amounts: one of them is wrong, and nobody can tell which."""
+    words = [text(quantity.get(name)) for name in ("unit", "code")]
+    factors = [found for word in words if word is not None and (found := marker.factor(word)) is not None]
+    return not all(math.isclose(factors[0], other) for other in factors)
 
 
 def _amount(marker: Biomarker, amount: str, sign: str | None) -> Row:
@@ -189,12 +216,12 @@ def _amount(marker: Biomarker, amount: str, sign: str | None) -> Row:
     }
 
 
-def _specimen(measured: Resource, resources: Resources, listing: Listing) -> str | None:
+def _specimen(measured: Resource, follow: Follow, listing: Listing) -> str | None:
     """Return a specimen in words that are understood; others are listed and count as not stated."""
     reference = measured.get("specimen")
     if reference is None:
         return None
-    kind = mapping(resources.follow(reference, measured)).get("type")
+    kind = mapping(follow(reference)).get("type")
     words = [code for _, code in codings(kind)] + [
         text(mapping(kind).get("text")),
         text(mapping(reference).get("display")),

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from nociomics.fhir.content import Resource, Resources
+from nociomics.fhir.content import Resources
 from nociomics.fhir.elements import mapping, objects, text
+from nociomics.fhir.identities import Resource
 from nociomics.fhir.listing import Listing
 
 _SEX = {"female": "F", "male": "M", "other": "other"}
@@ -46,7 +47,7 @@ class People:
 
     def of(self, resource: Resource) -> str | None:
         """Return the patient_id of a resource's subject; one that leads nowhere is listed."""
-        subject = self._resources.follow(resource.get("subject"))
+        subject = self._resources.follow(resource.get("subject"), resource)
         found = None if subject is None else self._ids.get(id(subject))
         if found is None:
             known = subject is not None and subject["resourceType"] == "Patient"
@@ -95,7 +96,7 @@ def _name(patient: Resource, resources: Resources, system: str | None) -> str | 
     own = text(patient.get("id"))
     if own is not None:
         return own
-    urls = [name for name, one in resources.by_reference.items() if one is patient and name.startswith("urn:uuid:")]
+    urls = [name for name, one in resources.directory.urls.items() if one is patient and name.startswith("urn:uuid:")]
     return urls[0].removeprefix("urn:uuid:") if urls else None
 
 

@@ -10,21 +10,20 @@ from typing import Any
 
 import polars as pl
 
-from nociomics.fhir.medications import drugs_of
 from nociomics.knowledge.drug_code import load_contraindications
+from nociomics.knowledge.fhir_code import load_fhir_codes
 from nociomics.knowledge.pharmacogene import TABLE_VERSION, load_advice_categories
 from nociomics.pharmacogenomics.guideline import drug_genes, known_drugs
 from nociomics.pharmacogenomics.recommendation import recommend_drugs
 from nociomics.service.hook_consent import genetics_allowed
 from nociomics.service.hook_genomics import GeneResults, read_results
+from nociomics.service.hook_orders import Codes, ordered_drugs
 from nociomics.service.hook_requests import (
     ORDER_SELECT,
     ORDER_SIGN,
     PATIENT_VIEW,
     HookRequest,
     Resource,
-    codings,
-    is_about,
     read_hook,
     reference_of,
 )
@@ -36,16 +35,7 @@ WARN_FROM, TELL_FROM = 58, 42
 """Caution of an advice category from which a card warns, and from which it informs (project_default)."""
 _NAMESPACE = uuid.UUID("8d0f0d0a-4d5c-4a2e-9a35-3b7b8c3a5d10")
 _ANSWERED = ("decided", "open")
-_NOT_MEANT = ("cancelled", "entered-in-error", "stopped")
 _EXTENSION = "org.nociomics"
-_PREFETCH = {
-    "patient": "Patient/{{context.patientId}}",
-    "genomics": "Observation?patient={{context.patientId}}&code=" + ",".join(
-        f"http://loinc.org|{code}" for code in ("84413-4", "79715-9", "79714-2", "79716-7", "79717-5", "94254-0")
-    ),
-    "consent": "Consent?patient={{context.patientId}}&status=active",
-    "medications": "MedicationRequest?patient={{context.patientId}}&status=active",
-}  # fmt: skip
 _OVERRIDES = (
     ("tolerated-before", "Tolerated before without harm"),
     ("no-alternative", "No alternative is suitable"),
@@ -54,7 +44,6 @@ _OVERRIDES = (
 )
 
 OVERRIDE_CODES = tuple(code for code, _ in _OVERRIDES)
-Codes = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,7 @@ SERVICES = (
 
 
 def discovery() -> dict[str, Any]:
-    """Answer ``GET /cds-services``."""
+    """Answer ``GET /cds-services``: each service asks for what it uses and no more."""
     return {
         "services": [
             {
@@ -100,12 +89,26 @@ def discovery() -> dict[str, Any]:
                 "title": one.title,
                 "description": one.description,
                 "id": one.id,
-                "prefetch": _PREFETCH,
+                "prefetch": _prefetch(one.hook),
                 "usageRequirements": "Genetic results are used only with an active Consent that permits it.",
             }
             for one in SERVICES
         ]
     }
+
+
+def _prefetch(hook: str) -> dict[str, str]:
+    of_patient = "?patient={{context.patientId}}"
+    roles = ("genotype", "metaboliser_phenotype")
+    results = [f"{row.system}|{row.code}" for row in load_fhir_codes().values() if row.role in roles]
+    asked = {
+        "genomics": f"Observation{of_patient}&code={','.join(results)}",
+        "consent": f"Consent{of_patient}&status=active",
+    }
+    if hook != PATIENT_VIEW:
+        return asked
+    kinds = {"medications": "MedicationRequest", "statements": "MedicationStatement"}
+    return asked | {key: f"{kind}{of_patient}&status=active" for key, kind in kinds.items()}
 
 
 def find_service(name: str) -> HookService:
@@ -133,79 +136,35 @@ def answer_hook(name: str, body: Mapping[str, Any], codes: Codes, consent_elsewh
     Raises
     ------
     Refusal
-        400 for a request that is none, 412 when no prefetch came with an order whose drug has advice.
+        400 for a request that is none, 412 when what is needed to judge was not sent: silence could be taken for
+        "nothing speaks against it".
     """
     service = find_service(name)
     request = read_hook(body, service.hook)
-    ordered, unknown = _ordered(request, codes)
+    ordered, unknown = ordered_drugs(request, codes)
     concerned = [(drug, one) for drug, one in ordered if drug in known_drugs() and drug_genes(drug)]
-    if concerned and request.prefetched is None:
-        raise Refusal(412, "no_prefetch", "Send the prefetch of /cds-services; this service fetches nothing itself.")
+    _require_medications(request)
+    if concerned and (request.prefetched is None or not request.is_whole):
+        raise _lacking("the prefetch of /cds-services, without errors and all its pages")
     told: dict[str, Any] = {"unknown_codes": unknown}
     allowed = genetics_allowed(request.prefetched or (), request.patient)
     if not (allowed or (allowed is None and consent_elsewhere)):
         return {"cards": [], "extension": {_EXTENSION: {**told, "genetics": "not used: no consent"}}}
+    if concerned and request.lacks("genomics", "Observation"):
+        raise _lacking("the prefetch genomics (null where there are no results)")
     results = read_results(request.prefetched or (), request.patient)
     cards = _cards(request, concerned, results)
     return {"cards": cards, "extension": {_EXTENSION: {**told, "observations_left_out": results.left_out}}}
 
 
-def _ordered(request: HookRequest, codes: Codes) -> tuple[list[tuple[str, Resource]], list[dict[str, str]]]:
-    """Find the drugs of orders by their codes; codes that nobody here knows are listed, none is guessed.
-
-    Where no code is known, an order's words count when they are the whole names of drugs that are known, no more.
-    """
-    orders = request.orders
-    if request.hook == PATIENT_VIEW:
-        kinds = ("MedicationRequest", "MedicationStatement")
-        orders = tuple(
-            one
-            for one in request.prefetched or ()
-            if one["resourceType"] in kinds and one.get("status") == "active" and is_about(one, request.patient)
-        )
-    found: list[tuple[str, Resource]] = []
-    unknown: dict[tuple[str, str], None] = {}
-    for order in orders:
-        if order.get("status") in _NOT_MEANT or order.get("doNotPerform") is True:
-            continue
-        concepts = _concepts_of(order, request.medications)
-        given = list(dict.fromkeys((system, code) for one in concepts for system, code, _ in codings(one) if code))
-        drugs = dict.fromkeys(drug for key in given for drug in codes.get(key, ()))
-        named = drugs or dict.fromkeys(drug for one in concepts for drug in drugs_of(one)[0])
-        found += [(drug, order) for drug in named]
-        if not drugs and (given or not named):
-            unknown.update(dict.fromkeys(given or [("", "no code")]))
-    return found, [{"system": system, "code": code} for system, code in unknown]
+def _require_medications(request: HookRequest) -> None:
+    kinds = {"medications": "MedicationRequest", "statements": "MedicationStatement"}
+    if request.hook == PATIENT_VIEW and all(request.lacks(key, *kinds.values()) for key in kinds):
+        raise _lacking("the prefetch medications (null where the patient takes none)")
 
 
-def _concepts_of(order: Resource, medications: Mapping[str, Resource]) -> list[Any]:
-    """Give every concept of an order's medication: its own, and those of the Medication that it refers to."""
-    concepts = [order.get("medicationCodeableConcept"), order.get("medication")]
-    reference = order.get("medicationReference") or order.get("medication")
-    named = reference.get("reference") if isinstance(reference, dict) else None
-    medication = _find_medication(named, medications)
-    if isinstance(order.get("medication"), dict):  # R5 puts concept or reference below medication
-        inner = order["medication"]
-        concepts.append(inner.get("concept"))
-        place = inner.get("reference")
-        medication = medication or _find_medication(
-            place.get("reference") if isinstance(place, dict) else None, medications
-        )
-    if medication is not None:
-        concepts.append(medication.get("code"))
-        parts = medication.get("ingredient")
-        for part in parts if isinstance(parts, list) else []:
-            if isinstance(part, dict):
-                concepts += [part.get("itemCodeableConcept"), part.get("item")]
-    return concepts
-
-
-def _find_medication(reference: Any, medications: Mapping[str, Resource]) -> Resource | None:
-    if not isinstance(reference, str):
-        return None
-    return medications.get("/".join(reference.removeprefix("#").split("/")[-2:])) or medications.get(
-        f"Medication/{reference.removeprefix('#').split('/')[-1]}"
-    )
+def _lacking(what: str) -> Refusal:
+    return Refusal(412, "no_prefetch", f"Send {what}; this service fetches nothing itself.")
 
 
 def _cards(

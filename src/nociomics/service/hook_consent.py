@@ -21,7 +21,9 @@ def genetics_allowed(resources: Iterable[Resource], patient: str, today: date | 
     """Look through the consents of a patient for what they say of genetics.
 
     A consent counts when it is active, about this patient, and about genetics: a code of `GENETICS` in its category,
-    or in one of its provisions. A provision that denies goes before one that permits.
+    or in one of its provisions. A provision that denies goes before one that permits. A consent that names nobody
+    permits nothing, but its denial counts. To whom, for what and about which data a provision is (``actor``,
+    ``purpose``, ``data``) is not read: the caller, who sends the data, has to look at that.
 
     Returns
     -------
@@ -34,6 +36,7 @@ def genetics_allowed(resources: Iterable[Resource], patient: str, today: date | 
         for one in resources
         if one.get("resourceType") == "Consent" and is_about(one, patient)
         for answer in _answers(one, day)
+        if answer is False or one.get("patient") or one.get("subject")
     ]
     if not said:
         return None
