@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = "block_"
+_CALLED_AT_ONCE = 10_000  # people; their calls and advice take half a gigabyte
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,28 @@ def call_study_pharmacogenes(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame
 
     Inhibitors come from ``treatment_history``, as it was when the study's treatment started.
     """
+    import polars as pl
+
+    parts = call_pharmacogenes_by_parts(tables)
+    return None if parts is None else pl.concat(parts)
+
+
+def call_pharmacogenes_by_parts(tables: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame] | None:
+    """Call the pharmacogenes of some people after the other: a cohort's calls are long texts, and many.
+
+    Nobody's call depends on anybody else's. None for a study without genotypes and outside calls; one part without
+    rows for a study without people.
+    """
     from nociomics.pharmacogenomics.assessment import call_with_medications
 
     genotypes, diplotypes = tables.get("pharmacogene_genotypes"), tables.get("diplotypes")
     if genotypes is None and diplotypes is None:
         return None
     people = tables["patients"]["patient_id"].to_list()
-    return call_with_medications(
-        genotypes, diplotypes, people, tables.get("treatment_history"), tables.get("treatments")
+    history, started = tables.get("treatment_history"), tables.get("treatments")
+    return (
+        call_with_medications(genotypes, diplotypes, people[first : first + _CALLED_AT_ONCE], history, started)
+        for first in range(0, max(len(people), 1), _CALLED_AT_ONCE)
     )
 
 
@@ -299,28 +314,30 @@ def prepare_read(read: IngestedStudy, study: Study, folder: Path, stores: Path) 
     """Prepare tables that were read into memory, without fatal findings; see `prepare`."""
     import polars as pl
 
+    from nociomics.pharmacogenomics.features import CALL_COLUMNS
+
     named = {field.name: getattr(read, field.name) for field in fields(read)}
     tables = {name: frame for name, frame in named.items() if isinstance(frame, pl.DataFrame)}
     tables |= {f"{_BLOCK}{name}": frame for name, frame in read.blocks.items()}
     own = [folder / path for path in study.instruments]
-    return prepare(tables, study, call_study_pharmacogenes(tables), stores, own)
+    parts = call_pharmacogenes_by_parts(tables)
+    calls = None if parts is None else pl.concat([part.select(CALL_COLUMNS) for part in parts])
+    return prepare(tables, study, calls, stores, own)
 
 
-def lacking_features(schema: Sequence[Mapping[str, Any]], features: pl.DataFrame) -> dict[str, tuple[int, int]]:
+def lacking_features(schema: Sequence[Mapping[str, Any]], brought: Collection[str]) -> dict[str, tuple[int, int]]:
     """Count, per modality, the features of a model that nobody of these people has, and all of its features.
 
     Examples
     --------
-    >>> import polars as pl
     >>> schema = [{"feature": "age", "modality": "clinical"}, {"feature": "bmi", "modality": "clinical"}]
-    >>> lacking_features(schema, pl.DataFrame({"patient_id": ["a"], "age": [50.0]}))
+    >>> lacking_features(schema, {"age"})
     {'clinical': (1, 2)}
     """
-    here = {name for name in features.columns if features[name].null_count() < features.height}
     found: dict[str, tuple[int, int]] = {}
     for entry in schema:
         lacking, every = found.get(entry["modality"], (0, 0))
-        found[entry["modality"]] = (lacking + (entry["feature"] not in here), every + 1)
+        found[entry["modality"]] = (lacking + (entry["feature"] not in brought), every + 1)
     return {modality: counts for modality, counts in sorted(found.items()) if counts[0]}
 
 
@@ -395,7 +412,9 @@ def prepare_new_tables(
                 "Name tables and settings as under tables: of a study file."
             ) from None
         prepared = read_new_people(asked, folder, variants_of(schema))
-    lacking = lacking_features(schema, prepared.features).items()
+    features = prepared.features
+    brought = {name for name in features.columns if features[name].null_count() < features.height}
+    lacking = lacking_features(schema, brought).items()
     remarks = [f"{one.table}: {one.message}" for one in prepared.findings if one.severity == "warning"]
     absent = [f"{none} of {every} inputs of {modality} are known of nobody" for modality, (none, every) in lacking]
     return prepared.features, (*remarks, *absent)

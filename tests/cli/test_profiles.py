@@ -121,6 +121,25 @@ def test_chunks_of_one_person_give_the_same_pages(results: Path, monkeypatch: py
     assert dict(profile_pages(config, results)) == whole
 
 
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_pages_written_in_parts_are_the_same_pages(nociomics, results: Path, count: int) -> None:
+    assert _run(nociomics, results).exit == 0
+    whole = {path.name: path.read_bytes() for path in (results / "pages").iterdir()}
+    parts = [results / "parts" / f"{number}-of-{count}" for number in range(1, count + 1)]
+    for part in parts:
+        assert _run(nociomics, results, "--part", part.name, "--output", str(part)).exit == 0
+    assert sum(len(list(part.iterdir())) for part in parts) == len(whole) == 6
+    words = [word for part in parts for word in ("--gather", str(part))]
+    assert _run(nociomics, results, *words, "--output", str(results / "again")).exit == 0
+    assert {path.name: path.read_bytes() for path in (results / "again").iterdir()} == whole
+
+
+def test_a_part_that_was_not_written_is_named(nociomics, results: Path) -> None:
+    told = _run(nociomics, results, "--gather", str(results / "nothing"))
+    assert told.exit == 1 and "nothing: is no folder of pages" in told.err
+    assert not (results / "pages").exists()
+
+
 def test_dates_are_those_of_the_person_and_of_the_baseline(results: Path) -> None:
     (results / "ingested").mkdir()
     answers = pl.DataFrame(

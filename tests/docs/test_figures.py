@@ -85,8 +85,10 @@ def test_the_rules_and_their_sources_are_those_of_snakemake(sources: Any, tmp_pa
     resampling = "resampling: {permutations: 1}"
     study.write_text("\n".join(["study: demo", "tables:", *lines, target, resampling]), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(_ROOT / "Snakefile"), "--configfile", str(study)]
+    # rules that only a run with divided steps has are drawn too
+    divided = ["--set-scatter", "people=2", "folds=2", "refits=2"]
     told = subprocess.run(
-        [*command, "--rulegraph", "mermaid-js"], capture_output=True, text=True, check=False, cwd=tmp_path
+        [*command, *divided, "--rulegraph", "mermaid-js"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", told.stdout))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", told.stdout)}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 from nociomics.export.background import background_people
 from nociomics.export.bundle import Bundle, load_bundle, write_bundle
+from nociomics.export.manifest import manifest_text, sealed
 from nociomics.models.adverse import fit_adverse
 from nociomics.models.response import fit_response
 from nociomics.models.stratification import StratumModel
@@ -49,3 +52,12 @@ def write_small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = O
 def small_bundle(study: SmallStudy, folder: Path, gate: dict[str, Any] = OPEN) -> Bundle:
     """Write a bundle and load it again, as any user of it would."""
     return load_bundle(write_small_bundle(study, folder, gate))
+
+
+def reseal(folder: Path, **changes: Any) -> None:
+    """Write the manifest of a spoilt bundle anew, with right hashes, as whoever made the files would have."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8")) | changes
+    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    del there["manifest.json"]
+    manifest["files"] = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in there.items()}
+    (folder / "manifest.json").write_text(manifest_text(sealed(manifest)), encoding="utf-8")

@@ -60,8 +60,9 @@ class Client:
         content: bytes = b"",
         headers: dict[str, str] | None = None,
         chunks: Sequence[bytes] | None = None,
+        goes_away: bool = False,
     ) -> Answer:
-        """Send one request; a header that is None is left out."""
+        """Send one request; a header that is None is left out, and who goes away has announced more than was sent."""
         named: dict[str, Any] = {"host": "localhost", "content-type": "application/json"}
         if self.token is not None:
             named["authorization"] = f"Bearer {self.token}"
@@ -75,7 +76,7 @@ class Client:
             if not parts:
                 return {"type": "http.disconnect"}
             part = parts.pop(0)
-            return {"type": "http.request", "body": part, "more_body": bool(parts)}
+            return {"type": "http.request", "body": part, "more_body": goes_away or bool(parts)}
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)

@@ -70,6 +70,104 @@ REQUESTS = st.one_of(
 """Bodies of /predict, likely and absurd."""
 
 
+_RESOURCES = st.fixed_dictionaries(
+    {"resourceType": st.sampled_from(["Bundle", "Observation", "MedicationRequest", "Consent", "Patient", ""])},
+    optional={
+        "id": st.one_of(st.just("1"), _CELLS),
+        "status": st.one_of(st.sampled_from(["draft", "active", "final"]), _CELLS),
+        "entry": st.lists(st.fixed_dictionaries({"resource": _CELLS}), max_size=2),
+        "code": st.one_of(_CELLS, st.just({"coding": [{"system": "http://loinc.org", "code": "84413-4"}]})),
+        "medicationCodeableConcept": st.one_of(_CELLS, st.just({"text": "codeine"}), st.just({"coding": [None]})),
+        "valueCodeableConcept": st.one_of(_CELLS, st.just({"text": "CYP2D6 *4/*4"})),
+        "component": st.one_of(_CELLS, st.lists(_CELLS, max_size=2)),
+        "provision": st.one_of(_CELLS, st.just({"type": "permit", "period": {"end": "soon"}})),
+        "subject": st.one_of(_CELLS, st.sampled_from([{"reference": 5}, {"reference": "Patient/p1"}])),
+    },
+)
+_BUNDLES = st.builds(
+    lambda resources: {"resourceType": "Bundle", "entry": [{"resource": one} for one in resources]},
+    st.lists(st.one_of(_RESOURCES, _CELLS), max_size=3),
+)
+_CALLS = st.fixed_dictionaries(
+    {
+        "hook": st.one_of(st.sampled_from(["order-sign", "order-select", "patient-view"]), _CELLS),
+        "hookInstance": st.one_of(st.just("d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"), _CELLS),
+        "context": st.one_of(
+            _CELLS,
+            st.fixed_dictionaries(
+                {"patientId": st.one_of(st.just("p1"), _CELLS), "userId": st.one_of(st.just("Practitioner/x"), _CELLS)},
+                optional={"draftOrders": st.one_of(_BUNDLES, _CELLS), "selections": st.lists(_WORDS, max_size=2)},
+            ),
+        ),
+    },
+    optional={
+        "prefetch": st.one_of(_CELLS, st.dictionaries(_WORDS, st.one_of(_BUNDLES, _RESOURCES, _CELLS), max_size=2)),
+        "feedback": st.one_of(_CELLS, st.lists(st.dictionaries(_WORDS, _CELLS, max_size=2), max_size=2)),
+    },
+)
+_ORDERS = st.fixed_dictionaries(
+    {"resourceType": st.just("MedicationRequest"), "id": st.just("1"), "status": st.just("draft")},
+    optional={
+        "medicationCodeableConcept": st.sampled_from([{"text": "codeine"}, {"coding": [None]}, {}, {"coding": "x"}]),
+        "subject": st.sampled_from([{"reference": "Patient/p1"}, {"reference": "Patient/p2"}, {"reference": 5}, None]),
+        "medicationReference": st.sampled_from([{"reference": "#1"}, {"reference": 1}, []]),
+        "contained": st.one_of(_CELLS, st.lists(_RESOURCES, max_size=1)),
+    },
+)
+_DRAFTS = st.builds(
+    lambda order, others: {"resourceType": "Bundle", "entry": [{"resource": one} for one in (order, *others)]},
+    _ORDERS,
+    st.lists(st.one_of(_RESOURCES, _CELLS), max_size=2),
+)
+CALLS_OF_HOOKS = st.fixed_dictionaries(
+    {
+        "hook": st.sampled_from(["order-sign", "order-select", "patient-view"]),
+        "hookInstance": st.just("d1577c69-dfbe-44ad-ba6d-3e05e953b2ea"),
+        "context": st.fixed_dictionaries(
+            {
+                "patientId": st.just("p1"),
+                "userId": st.just("Practitioner/x"),
+                "draftOrders": _DRAFTS,
+                "selections": st.just(["MedicationRequest/1"]),
+            }
+        ),
+        "prefetch": st.one_of(
+            st.dictionaries(_WORDS, st.one_of(_BUNDLES, _RESOURCES, _CELLS), max_size=3),
+            st.fixed_dictionaries({name: _BUNDLES for name in ("genomics", "consent", "medications", "statements")}),
+        ),
+    }
+)
+QUESTIONS_OF_ADVICE = st.fixed_dictionaries(
+    {
+        "tables": st.fixed_dictionaries(
+            {
+                "diplotypes": st.lists(
+                    st.fixed_dictionaries(
+                        {
+                            "patient_id": st.sampled_from(["a", "b", "c"]),
+                            "gene": st.sampled_from(["CYP2D6", "CYP2C19", "HLA-B", "COMT"]),
+                            "diplotype": st.one_of(st.sampled_from(["*1/*1", "*4/*4", "*1/*2x3", "*999/*1"]), _WORDS),
+                        }
+                    ),
+                    min_size=1,
+                    max_size=3,
+                )
+            }
+        )
+    },
+    optional={"drugs": st.lists(st.one_of(st.just("codeine"), _WORDS), max_size=2), "indication": _WORDS},
+)
+_DRUGS = st.one_of(_CELLS, st.lists(st.one_of(st.just("codeine"), _CELLS), max_size=2))
+ANYWHERE = st.one_of(
+    CALLS_OF_HOOKS,
+    _CALLS,
+    QUESTIONS_OF_ADVICE,
+    REQUESTS,
+    st.builds(lambda tables, drugs: {"tables": tables, "drugs": drugs, "indication": drugs}, _TABLES, _DRUGS),
+)
+"""Bodies of the other endpoints: calls of hooks, drugs to be advised about, people."""
+
+
 def problems(answer: Any) -> list[str]:
     """Say what is wrong with an answer, whatever was asked: a fault, NaN in JSON, a probability that is none."""
     if answer.status >= 500:
@@ -79,10 +177,10 @@ def problems(answer: Any) -> list[str]:
         return [] if value["error"]["code"] and value["error"]["message"] else ["no reason"]
     found = []
     for table in ("predictions", "effects", "strata"):
-        for row in value[table]:
+        for row in value.get(table, []):
             chances = [row[name] for name in row if name.startswith("p_") and row[name] is not None]
             if any(not 0 <= chance <= 1 for chance in chances):
                 found.append(f"a probability of {table}")
-    if any(not row["status"] for row in value["predictions"]):
+    if any(not row["status"] for row in value.get("predictions", [])):
         found.append("a row without a status")
     return found

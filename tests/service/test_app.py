@@ -122,7 +122,9 @@ def test_a_model_name_that_is_a_path_is_refused(client, name):
     assert (answer.status, answer.json()["error"]["code"]) == (400, "bad_model_name")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/model/x/y", "/../etc/passwd", "/cds-services/nothing/at/all"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/model/x/y", "/model/../../etc/passwd", "/../etc/passwd", "/cds-services/nothing/at/all"]
+)
 def test_an_unknown_path_is_404(client, path):
     assert client.get(path).status == 404
 

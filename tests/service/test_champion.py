@@ -10,7 +10,7 @@ from nociomics.errors import BundleError
 from nociomics.service.app import Settings, make_app
 from nociomics.service.champion import Reigning, bundle_folder
 from nociomics.service.input_counts import read_counts
-from tests.export.bundles import CLOSED, write_small_bundle
+from tests.export.bundles import CLOSED, reseal, write_small_bundle
 from tests.service.asgi_client import Client
 
 
@@ -37,7 +37,16 @@ def test_a_verified_model_takes_the_place(copied, another):
     )
 
 
-@pytest.mark.parametrize("what", ["one byte", "no manifest", "half a file", "nothing", "manifest of a list"])
+_SAID = {
+    "one byte": "1 files are changed (first: strata.json)",
+    "newer": "by a newer nociomics (bundle format 4; this version reads 3)",
+    "older": 'schema.json lacks "shares" in ',
+}
+
+
+@pytest.mark.parametrize(
+    "what", ["one byte", "no manifest", "half a file", "nothing", "manifest of a list", "newer", "older"]
+)
 def test_a_bad_model_leaves_the_old_one_and_says_so(copied, what):
     reigning = Reigning(copied)
     assert reigning.reload()
@@ -52,6 +61,12 @@ def test_a_bad_model_leaves_the_old_one_and_says_so(copied, what):
         path.write_bytes(path.read_bytes()[:100])
     elif what == "no manifest":
         (copied / "manifest.json").unlink()
+    elif what == "newer":
+        reseal(copied, format="nociomics-bundle/4")
+    elif what == "older":
+        schema = json.loads((copied / "schema.json").read_text(encoding="utf-8"))
+        (copied / "schema.json").write_text(json.dumps([{**one, "shares": 0} for one in schema]).replace("shares", "x"))
+        reseal(copied)
     elif what == "manifest of a list":
         (copied / "manifest.json").write_text("[]", encoding="utf-8")
     else:
@@ -59,7 +74,8 @@ def test_a_bad_model_leaves_the_old_one_and_says_so(copied, what):
     answer = client.post("/admin/reload", {})
     assert (answer.status, answer.json()["error"]["code"]) == (409, "model_refused")
     ready = client.get("/ready")
-    assert ready.status == 200 and ready.json()["reload_refused"] and str(copied) not in ready.json()["reload_refused"]
+    assert ready.status == 200 and str(copied) not in ready.json()["reload_refused"]
+    assert _SAID.get(what, "the model's folder: ") in ready.json()["reload_refused"]
     assert client.post("/predict", {"rows": [{"age": 50.0}]}).content == before
     assert "nociomics_models_refused 1.0" in client.get("/metrics").content.decode()
     client.close()

@@ -20,7 +20,17 @@ def test_only_the_proxy_listens_to_others_and_it_is_asked_for() -> None:
     assert ports["tracking"].startswith("127.0.0.1:") and ports["service"].startswith("127.0.0.1:")
     assert {name for name, port in ports.items() if not port.startswith("127.0.0.1:")} == {"proxy"}
     assert _SERVICES["proxy"]["profiles"] == ["tls"]
-    assert _COMPOSE["networks"]["inside"]["internal"] is True and _SERVICES["database"]["networks"] == ["inside"]
+
+
+def test_the_database_has_no_network_and_its_socket_only_those_who_need_it() -> None:
+    assert _SERVICES["database"]["network_mode"] == _SERVICES["upgrade"]["network_mode"] == "none"
+    have = {name for name, one in _SERVICES.items() if "socket:/var/run/postgresql" in one.get("volumes", ())}
+    assert have == {"database", "upgrade", "tracking"}
+    urls = re.findall(r"postgresql\+\S+://[^\s'\"]+", _TEXT)
+    assert len(urls) == 3 and all(url.startswith("postgresql+pg8000://mlflow@/") for url in urls)
+    assert all(url.endswith("?unix_sock=/var/run/postgresql/.s.PGSQL.5432") for url in urls)
+    # the server that makes the databases has the same socket and no address: only the right one is healthy
+    assert _SERVICES["database"]["healthcheck"]["test"][1:4] == ["pg_isready", "-h", "127.0.0.1"]
 
 
 def test_no_secret_has_a_value_or_a_default() -> None:
@@ -55,3 +65,22 @@ def test_what_is_saved_is_what_there_is() -> None:
     kept = {volume.partition(":")[0] for one in _SERVICES.values() for volume in one.get("volumes", ())}
     assert {name for name in kept if not name.startswith("$")} == set(_COMPOSE["volumes"])
     assert all(f"`{name}`" in _PAGE for name in _COMPOSE["volumes"])
+
+
+def test_passwords_are_remembered_because_one_worker_alone_does_so() -> None:
+    """Another worker would go on to accept a password that was changed."""
+    assert "auth_cache_ttl_seconds" in _COMPOSE["configs"]["auth"]["content"]
+    assert "--workers 1" in _SERVICES["tracking"]["command"][0]
+
+
+def test_every_path_in_a_command_is_put_there() -> None:
+    for name in ("upgrade", "tracking", "service"):
+        one = _SERVICES[name]
+        given = [volume.split(":")[-2 if volume.endswith(":ro") else -1] for volume in one.get("volumes", ())]
+        given += [f"/run/secrets/{secret}" for secret in one.get("secrets", ())]
+        given += [config["target"] for config in one.get("configs", ())]
+        words = " ".join([*one["entrypoint"], *one.get("command", ())])
+        used = re.findall(r"(?<![\w.:/@])/[\w./-]+", words.replace("unix_sock=", " "))
+        assert used, name
+        for path in used:
+            assert any(path == place or path.startswith(f"{place}/") for place in given), f"{name}: {path}"

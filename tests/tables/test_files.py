@@ -32,6 +32,17 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
 
 
+def test_some_columns_are_read_and_checked_alone(tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    FRAME.with_columns(score=pl.lit(-1.0)).write_parquet(path)
+    assert read_table(path, SCORES, ["patient_id"]).equals(FRAME.select("patient_id"))
+    with pytest.raises(TableError, match="below 0"):
+        read_table(path, SCORES, ["patient_id", "score"])
+    FRAME.select("patient_id").write_parquet(path)
+    with pytest.raises(TableError, match='column "score" is missing'):
+        read_table(path, SCORES, ["patient_id", "score"])
+
+
 def test_the_new_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("old")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from nociomics.errors import NociomicsError
-from nociomics.tracking import run_tree
+from nociomics.tracking import run_tree, study_run
 from nociomics.tracking.experiment_page import write_note
 from nociomics.tracking.run_record import RunRecord
 from nociomics.tracking.store import mlflow_module
@@ -73,11 +74,11 @@ def test_a_run_that_was_cut_off_is_completed(uri: str, monkeypatch: pytest.Monke
 
     real, written = run_tree._write, []
 
-    def dies(client: Any, run_id: str, record: RunRecord, tags: Any) -> None:
+    def dies(client: Any, there: Any, record: RunRecord, tags: Any) -> None:
         written.append(record.name)
         if len(written) == 4:
             raise MlflowException("the server went away")
-        real(client, run_id, record, tags)
+        real(client, there, record, tags)
 
     monkeypatch.setattr(run_tree, "_write", dies)
     with pytest.raises(NociomicsError, match="The results themselves are complete"):
@@ -87,6 +88,52 @@ def test_a_run_that_was_cut_off_is_completed(uri: str, monkeypatch: pytest.Monke
     log_study(RUN, uri)
     assert len(everything(uri)) == 7
     assert {run.info.status for run in everything(uri)} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("was_made", [True, False])
+def test_a_run_whose_making_was_not_confirmed_is_made_once(
+    uri: str, monkeypatch: pytest.MonkeyPatch, was_made: bool
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    monkeypatch.setattr(run_tree, "_PAUSES", (0, 0))
+    real, asked = MlflowClient.create_run, []
+
+    def answer_is_lost(client: Any, *words: Any, **named: Any) -> Any:
+        asked.append(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"])
+        if len(asked) != 2:
+            return real(client, *words, **named)
+        if was_made:
+            real(client, *words, **named)
+        raise MlflowException("connection reset")
+
+    monkeypatch.setattr(MlflowClient, "create_run", answer_is_lost)
+    log_study(RUN, uri)
+    assert len(everything(uri)) == 7
+    assert {run.info.status for run in everything(uri)} == {"FINISHED"}
+    assert set(asked) == {"0"}, "MLflow's own client would send the request again, and make a second run"
+
+
+def test_tables_that_another_study_logs_at_the_same_moment_are_logged_all_the_same(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    monkeypatch.setattr(study_run, "_PAUSES", (0, 0))
+    real, asked = MlflowClient.log_inputs, []
+
+    def another_is_faster(client: Any, *words: Any, **named: Any) -> None:
+        asked.append(words)
+        if len(asked) < 3:
+            raise MlflowException("duplicate key value violates unique constraint")
+        real(client, *words, **named)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", another_is_faster)
+    run_id = log_study(RUN, uri).run_id
+    datasets = mlflow_module().MlflowClient(uri).get_run(run_id).inputs.dataset_inputs
+    assert [one.dataset.name for one in datasets] == ["features"]
 
 
 def test_the_experiment_says_what_it_is_and_a_readers_own_words_stay(uri: str) -> None:

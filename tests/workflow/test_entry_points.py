@@ -21,8 +21,8 @@ ALL_FILES = [ROOT / "Snakefile", ROOT / "workflow" / "Snakefile", *SMK_FILES]
 # The version number, and the reading of options: no result follows from them.
 FRAME = {"__init__.py", "cli/options.py"}
 _RULE = re.compile(r"^ *(?:use rule \w+ as|rule) (\w+)", re.MULTILINE)
-# Made when the study asks for them: permutations of outcomes, a sample to learn from.
-_ASKED_FOR = ("permute_outcomes", "sample_people")
+# Made when the study asks for them: permutations of outcomes, a sample to learn from; or when the run divides a step.
+_ASKED_FOR = ("permute_outcomes", "sample_people", "predict_folds", "refit_strata", "predict_part", "explain_part")
 
 
 def rules() -> dict[str, str]:
@@ -140,7 +140,11 @@ def test_every_rule_has_its_parts_and_one_command(rule: str) -> None:
 
 def test_a_rule_that_varies_another_has_a_log_and_benchmark_of_its_own() -> None:
     varied = {name: text for name, text in RULES.items() if name not in OWN_RULES}
-    assert sorted(varied) == ["compare_out_of_fold", "hold_out_groups"]
+    parts = {"compare_folds": "{{variant}}/{{scatteritem}}", "report_profile_part": "{{scatteritem}}"}
+    assert sorted(varied) == sorted(["compare_out_of_fold", "hold_out_groups", *parts])
+    for rule, part in parts.items():
+        assert f'f"{{LOGS}}/{rule}/{part}.log"' in varied[rule]
+        assert f'f"{{BENCHMARKS}}/{rule}/{part}.tsv"' in varied[rule]
     assert 'f"{LOGS}/hold_out_groups.log"' in varied["hold_out_groups"]
     assert 'f"{BENCHMARKS}/hold_out_groups.tsv"' in varied["hold_out_groups"]
     assert 'f"{LOGS}/compare_out_of_fold/{{variant}}.log"' in varied["compare_out_of_fold"]

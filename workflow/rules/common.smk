@@ -1,9 +1,11 @@
 """Paths and digests that the rules share; no science.
 
 READS  the merged config -> STUDY (nociomics.config.Config)
-GIVES  RESULTS, LOGS, section(), code_digest(), has(), final_results()
+GIVES  RESULTS, LOGS, section(), code_digest(), has(), divided(), final_results()
 """
 
+import functools
+import hashlib
 import json
 import shlex
 from pathlib import Path
@@ -40,6 +42,14 @@ COMPARATORS = [
     "clinical_only",
     *BLOCK_GAINS,
 ]
+
+
+# How many jobs share one step: --set-scatter folds=5 refits=4 people=7, or `set-scatter` in a profile. A matter of the
+# engine, not of the study: no result depends on it.
+scattergather:
+    folds=1,
+    refits=1,
+    people=1,
 
 
 wildcard_constraints:
@@ -94,6 +104,31 @@ def source_files():
     if STUDY.splits:
         files.append(DATA / STUDY.splits)
     return sorted({str(file) for file in files})
+
+
+@functools.cache
+def mark(path):
+    """What tells a file's content: its checksum, or of a large one (as in the profiles) its size and time.
+
+    Snakemake looks only at files that are newer than the results. A file of another content may be dated before them,
+    copied with its own time or written by a wrong clock.
+    """
+    file = Path(path)
+    if not file.is_file():
+        return None
+    stat = file.stat()
+    if stat.st_size > 100_000_000:
+        return [stat.st_size, stat.st_mtime_ns]
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def source_marks(wildcards):
+    return [mark(file) for file in source_files()]
+
+
+def genotype_marks(wildcards):
+    return [mark(file) for file in genotype_files(wildcards)]
 
 
 def own_instruments():
@@ -162,6 +197,21 @@ def ingested_tables():
     ]
     made += sorted({f"block_{block.name}" for block in TABLES.blocks})
     return [ingested(table) for table in made]
+
+
+def divided(folders):
+    """What the parts of a step write; nothing where one job does the whole step, as it does unless asked otherwise."""
+    return folders if len(folders) > 1 else []
+
+
+def gathered(wildcards, input):
+    """The parts of a step, as options for the command that puts them together."""
+    return " ".join(option("--gather", part) for part in input.get("parts", []))
+
+
+def first_repeat_alone(wildcards):
+    """What one block adds is told by the first repeat of the folds: another cross-validation for each block."""
+    return "--first-repeat" if wildcards.variant in BLOCK_GAINS else ""
 
 
 def permutation_parts():

@@ -2,6 +2,7 @@
 
 READS  response/model, response/propensity.json, response/out_of_fold.parquet, strata/model.json, evaluation/{metrics,gate}.json
 WRITES export/model/ (its manifest.json, written last, stands for the whole folder), response/predictions.parquet -> Predictions, response/effects.parquet -> Effects
+       parts/predictions/, where the people are divided among jobs; goes when they are put together
 """
 
 
@@ -65,23 +66,21 @@ rule export_bundle:
         """
 
 
-rule predict_cohort:
-    """Predict everyone in the study with the exported bundle, as any service would."""
+rule predict_part:
+    """Predict some of the people, where they are divided among jobs."""
     input:
         bundle=rules.export_bundle.output.manifest,
         features=rules.harmonise_features.output.features,
         target=rules.harmonise_features.output.target,
-        patients=ingested("patients"),
     output:
-        predictions=f"{RESULTS}/response/predictions.parquet",
-        effects=f"{RESULTS}/response/effects.parquet",
+        temp(directory(f"{RESULTS}/parts/predictions/{{scatteritem}}")),
     log:
-        f"{LOGS}/predict_cohort.log",
+        f"{LOGS}/predict_part/{{scatteritem}}.log",
     benchmark:
-        f"{BENCHMARKS}/predict_cohort.tsv"
+        f"{BENCHMARKS}/predict_part/{{scatteritem}}.tsv"
     params:
         folder=subpath(input.bundle, parent=True),
-        harm_weight=harm_weight(),
+        part="{scatteritem}",
         code=code_digest(
             "errors.py",
             "knowledge",
@@ -94,7 +93,48 @@ rule predict_cohort:
         ),
     shell:
         r"""
-        nociomics export predict \
+        nociomics export predict-part \
+            --bundle {params.folder:q} \
+            --features {input.features:q} \
+            --target-rows {input.target:q} \
+            --part {params.part} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+rule predict_cohort:
+    """Predict everyone in the study with the exported bundle, as any service would."""
+    input:
+        bundle=rules.export_bundle.output.manifest,
+        features=rules.harmonise_features.output.features,
+        target=rules.harmonise_features.output.target,
+        patients=ingested("patients"),
+        parts=divided(gather.people(f"{RESULTS}/parts/predictions/{{scatteritem}}")),
+    output:
+        predictions=f"{RESULTS}/response/predictions.parquet",
+        effects=f"{RESULTS}/response/effects.parquet",
+    log:
+        f"{LOGS}/predict_cohort.log",
+    benchmark:
+        f"{BENCHMARKS}/predict_cohort.tsv"
+    params:
+        folder=subpath(input.bundle, parent=True),
+        harm_weight=harm_weight(),
+        parts=gathered,
+        code=code_digest(
+            "errors.py",
+            "knowledge",
+            "tables",
+            "models",
+            "evaluate",
+            "explain",
+            "export",
+            "cli/export.py",
+        ),
+    shell:
+        r"""
+        nociomics export predict {params.parts} \
             --bundle {params.folder:q} \
             --features {input.features:q} \
             --target-rows {input.target:q} \

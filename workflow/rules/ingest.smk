@@ -22,6 +22,7 @@ rule convert_genotypes:
         source=genotype_path,
         build=genotype_build,
         data=data_root,
+        files=genotype_marks,
         folder=subpath(output.manifest, parent=True),
         code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
     shell:
@@ -51,6 +52,7 @@ rule ingest_tables:
     params:
         study=study_without_settings(),
         data=data_root,
+        files=source_marks,
         folder=subpath(output[0], parent=True),
         stores=folder_of_stores,
         code=code_digest("errors.py", "knowledge", "tables", "ingest", "cli/ingest.py"),
@@ -79,6 +81,7 @@ rule digest_inputs:
     params:
         study=study_without_settings(),
         data=data_root,
+        files=source_marks,
         code=code_digest(
             "errors.py",
             "tables",

@@ -1,7 +1,8 @@
 """Pages that people read without a network.
 
 READS  every result of the study
-WRITES report.html, figures/<category>/<figure>.svg and .csv, strata/report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html
+WRITES report.html, figures/<category>/<figure>.svg and .csv, strata/report.html, evaluation/tripod.html, profiles/<patient_id>.html, pgx/cards/<patient_id>.html,
+       parts/profiles/, where the people are divided among jobs; goes when they are put together
 """
 
 
@@ -189,6 +190,12 @@ rule report_profiles:
             *([ingested("responses")] if has("questionnaires") else []),
             *([ingested("biomarkers")] if has("biomarkers") else []),
         ],
+        # a part has none itself
+        parts=lambda wildcards: (
+            []
+            if hasattr(wildcards, "scatteritem")
+            else divided(gather.people(f"{RESULTS}/parts/profiles/{{scatteritem}}"))
+        ),
     output:
         directory(f"{RESULTS}/profiles"),
     log:
@@ -198,6 +205,8 @@ rule report_profiles:
     params:
         study=json.dumps(STUDY.model_dump(mode="json"), sort_keys=True),
         results=subpath(output[0], parent=True),
+        part="",
+        parts=gathered,
         code=code_digest(
             "errors.py",
             "knowledge",
@@ -212,12 +221,24 @@ rule report_profiles:
         ),
     shell:
         r"""
-        nociomics report profiles \
+        nociomics report profiles {params.part} {params.parts} \
             --study {params.study:q} \
             --results {params.results:q} \
             --output {output:q} \
             &>{log:q}
         """
+
+
+use rule report_profiles as report_profile_part with:
+    output:
+        temp(directory(f"{RESULTS}/parts/profiles/{{scatteritem}}")),
+    log:
+        f"{LOGS}/report_profile_part/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/report_profile_part/{{scatteritem}}.tsv"
+    params:
+        results=subpath(output[0], ancestor=3),
+        part="--part {scatteritem}",
 
 
 rule report_pgx_cards:

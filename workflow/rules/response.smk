@@ -4,6 +4,7 @@ READS  harmonised/{features,feature_catalogue,target}.parquet, ingested/{dosages
 WRITES response/splits.parquet -> Splits, response/out_of_fold.parquet -> OutOfFold,
        response/out_of_fold_values.parquet -> OutOfFoldValues (kept for explain_out_of_fold, which asks the gate first),
        response/comparators/{variant}.parquet -> OutOfFold,
+       parts/out_of_fold/, parts/comparators/, where the folds are divided among jobs; go when they are put together,
        response/propensities.parquet -> Propensities, response/observation.parquet -> Observation, response/propensity.json, response/model/
 """
 
@@ -54,6 +55,74 @@ rule make_splits:
         """
 
 
+rule predict_folds:
+    """Predict and explain the people of some outer folds, where the folds are divided among jobs."""
+    input:
+        target=TRAINING.target,
+        features=TRAINING.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
+        splits=rules.make_splits.output.splits,
+    output:
+        temp(directory(f"{RESULTS}/parts/out_of_fold/{{scatteritem}}")),
+    log:
+        f"{LOGS}/predict_folds/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/predict_folds/{{scatteritem}}.tsv"
+    params:
+        variant="full",
+        skip="",
+        explanations="--explain",
+        part="{scatteritem}",
+        target=section("target"),
+        blocks=section("blocks"),
+        settings=section("response"),
+        seed=STUDY.seed,
+        code=code_digest(
+            "errors.py",
+            "tables",
+            "models",
+            "explain/__init__.py",
+            "explain/explanation_tables.py",
+            "explain/global_view.py",
+            "explain/out_of_fold.py",
+            "explain/probability_values.py",
+            "explain/shap_values.py",
+            "explain/tree_leaves.py",
+            "explain/tree_tables.py",
+            "cli/response.py",
+        ),
+    shell:
+        r"""
+        nociomics response cross-validate-folds \
+            --variant {params.variant:q} {params.skip} {params.explanations} \
+            --target-rows {input.target:q} \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --splits {input.splits:q} \
+            --target {params.target:q} \
+            --blocks {params.blocks:q} \
+            --settings {params.settings:q} \
+            --seed {params.seed} \
+            --part {params.part} \
+            --output {output:q} \
+            &>{log:q}
+        """
+
+
+use rule predict_folds as compare_folds with:
+    output:
+        temp(directory(f"{RESULTS}/parts/comparators/{{variant}}/{{scatteritem}}")),
+    log:
+        f"{LOGS}/compare_folds/{{variant}}/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare_folds/{{variant}}/{{scatteritem}}.tsv"
+    params:
+        variant="{variant}",
+        skip=first_repeat_alone,
+        explanations="",
+
+
 rule predict_out_of_fold:
     """Predict everybody under every treatment by models that never saw that person, and explain by the same models."""
     input:
@@ -62,6 +131,7 @@ rule predict_out_of_fold:
         catalogue=rules.harmonise_features.output.catalogue,
         candidates=CANDIDATES,
         splits=rules.make_splits.output.splits,
+        parts=divided(gather.folds(f"{RESULTS}/parts/out_of_fold/{{scatteritem}}")),
     output:
         predictions=f"{RESULTS}/response/out_of_fold.parquet",
         # goes when explain_out_of_fold has read it: whether people may be explained is known only behind the evaluation
@@ -73,6 +143,7 @@ rule predict_out_of_fold:
     params:
         variant="full",
         skip="",
+        parts=gathered,
         explanations=option(
             "--values", f"{RESULTS}/response/out_of_fold_values.parquet"
         ),
@@ -96,7 +167,7 @@ rule predict_out_of_fold:
         ),
     shell:
         r"""
-        nociomics response cross-validate \
+        nociomics response cross-validate {params.parts} \
             --variant {params.variant:q} {params.skip} {params.explanations} \
             --target-rows {input.target:q} \
             --features {input.features:q} \
@@ -112,6 +183,18 @@ rule predict_out_of_fold:
 
 
 use rule predict_out_of_fold as compare_out_of_fold with:
+    input:
+        target=TRAINING.target,
+        features=TRAINING.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+        candidates=CANDIDATES,
+        splits=rules.make_splits.output.splits,
+        parts=lambda wildcards: divided(
+            gather.folds(
+                f"{RESULTS}/parts/comparators/{{variant}}/{{scatteritem}}",
+                variant=wildcards.variant,
+            )
+        ),
     output:
         predictions=f"{RESULTS}/response/comparators/{{variant}}.parquet",
     log:
@@ -120,10 +203,7 @@ use rule predict_out_of_fold as compare_out_of_fold with:
         f"{BENCHMARKS}/compare_out_of_fold/{{variant}}.tsv"
     params:
         variant="{variant}",
-        # what one block adds is told by the first repeat of the folds: another cross-validation for each block
-        skip=lambda wildcards: (
-            "--first-repeat" if wildcards.variant in BLOCK_GAINS else ""
-        ),
+        skip=first_repeat_alone,
         explanations="",
 
 

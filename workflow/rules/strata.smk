@@ -5,7 +5,45 @@ WRITES strata/assignments.parquet -> Assignments, strata/summary.json, strata/mo
        strata/associations.parquet, concentrations.parquet, markers.parquet -> tables/results.py, strata/report.json,
        strata/scorecard.json, strata/pain_mechanisms.parquet, strata/mechanism_by_stratum.parquet,
        strata/challengers.parquet -> Challengers
+       parts/refits/, where the refits are divided among jobs; goes when they are put together
 """
+
+
+rule refit_strata:
+    """Find strata again in some of the people, a part of the times, where the refits are divided among jobs."""
+    input:
+        features=TRAINING.features,
+        catalogue=rules.harmonise_features.output.catalogue,
+    output:
+        temp(directory(f"{RESULTS}/parts/refits/{{scatteritem}}")),
+    log:
+        f"{LOGS}/refit_strata/{{scatteritem}}.log",
+    benchmark:
+        f"{BENCHMARKS}/refit_strata/{{scatteritem}}.tsv"
+    params:
+        settings=section("strata", without=("challengers", "subsamples")),
+        blocks=section("blocks"),
+        part="{scatteritem}",
+        seed=STUDY.seed,
+        code=code_digest(
+            "errors.py",
+            "tables",
+            "models",
+            "cli/strata.py",
+            "cli/strata_description.py",
+        ),
+    shell:
+        r"""
+        nociomics strata refit \
+            --features {input.features:q} \
+            --catalogue {input.catalogue:q} \
+            --settings {params.settings:q} \
+            --blocks {params.blocks:q} \
+            --seed {params.seed} \
+            --part {params.part} \
+            --output {output:q} \
+            &>{log:q}
+        """
 
 
 rule find_strata:
@@ -14,6 +52,7 @@ rule find_strata:
         features=TRAINING.features,
         everybody=rules.harmonise_features.output.features,
         catalogue=rules.harmonise_features.output.catalogue,
+        parts=divided(gather.refits(f"{RESULTS}/parts/refits/{{scatteritem}}")),
     output:
         assignments=f"{RESULTS}/strata/assignments.parquet",
         summary=f"{RESULTS}/strata/summary.json",
@@ -28,6 +67,7 @@ rule find_strata:
         blocks=section("blocks"),
         seed=STUDY.seed,
         folder=subpath(output.assignments, parent=True),
+        parts=gathered,
         code=code_digest(
             "errors.py",
             "tables",
@@ -37,7 +77,7 @@ rule find_strata:
         ),
     shell:
         r"""
-        nociomics strata find \
+        nociomics strata find {params.parts} \
             --features {input.features:q} \
             --everybody {input.everybody:q} \
             --catalogue {input.catalogue:q} \

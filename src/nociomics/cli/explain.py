@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from nociomics.cli.options import Features, Seed
+from nociomics.cli.options import Features, Gathered, PartText, Seed
+
+_ROWS, _SUMS = "shap.parquet", "sums.npz"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,6 +30,7 @@ def predictions(
     importance: Annotated[Path | None, typer.Option(help="drivers of the whole cohort's predictions to write")] = None,
     stability: Annotated[Path | None, typer.Option(help="agreement between refits to write")] = None,
     dependence: Annotated[Path | None, typer.Option(help="leading features by bins of people to write")] = None,
+    gather: Gathered = None,
 ) -> None:
     """Write interventional Shapley values of the bundle's model in outcome points; they must add up.
 
@@ -36,8 +39,9 @@ def predictions(
     """
     import logging
 
-    from nociomics.explain.cohort import explain_cohort, people_to_explain
+    from nociomics.explain.cohort import explain_cohort, gather_explanations, people_to_explain
     from nociomics.export.bundle import load_bundle
+    from nociomics.tables.arrays import read_arrays
     from nociomics.tables.files import read_table, write_table, written_whole
     from nociomics.tables.harmonised import FEATURES
     from nociomics.tables.results import (
@@ -54,15 +58,14 @@ def predictions(
     answered = read_table(predictions, PREDICTIONS)
     people = people_to_explain(loaded.model, read_table(features, FEATURES), answered)
     allowed = bool(loaded.gate["individual_explanations"])
+    given = (loaded.model, people, loaded.background, seed, answered)
     with written_whole(shap) as draft, RowGroups(draft, SHAP_VALUES) as rows:
-        found = explain_cohort(
-            loaded.model,
-            people,
-            loaded.background,
-            seed,
-            answered,
-            lambda chunk: rows.add(chunk if allowed else chunk.clear()),
-        )
+        if gather:
+            found = gather_explanations(*given, (read_arrays(folder / _SUMS) for folder in gather))
+            for folder in gather:
+                rows.add_file(folder / _ROWS)
+        else:
+            found = explain_cohort(*given, lambda block: rows.add(block if allowed else block.clear()))
     write_table(found.bases, BASE_VALUES, base)
     if importance is not None:
         write_table(found.importance, IMPORTANCE, importance)
@@ -76,6 +79,39 @@ def predictions(
         log.info("explained %d people", found.people)
     else:
         log.info("0 people explained: the gate for individual explanations is closed")
+
+
+@app.command()
+def part(
+    bundle: Annotated[Path, typer.Option(help="export/model")],
+    features: Features,
+    predictions: Annotated[Path, typer.Option(help="response/predictions.parquet")],
+    seed: Seed,
+    part: PartText,
+    output: Annotated[Path, typer.Option(help="folder to write, for `nociomics explain predictions --gather`")],
+) -> None:
+    """Explain one part of the people; the parts together give what `nociomics explain predictions` gives alone."""
+    import logging
+
+    from nociomics.explain.cohort import explain_part, people_to_explain
+    from nociomics.export.bundle import load_bundle
+    from nociomics.tables.arrays import write_arrays
+    from nociomics.tables.files import read_table, written_whole
+    from nociomics.tables.harmonised import FEATURES
+    from nociomics.tables.part import Part
+    from nociomics.tables.results import PREDICTIONS, SHAP_VALUES
+    from nociomics.tables.row_groups import RowGroups
+
+    own = Part.read(part)
+    loaded = load_bundle(bundle)
+    answered = read_table(predictions, PREDICTIONS)
+    people = people_to_explain(loaded.model, read_table(features, FEATURES), answered)
+    allowed = bool(loaded.gate["individual_explanations"])
+    given = (loaded.model, people, loaded.background, seed, answered)
+    with written_whole(output / _ROWS) as draft, RowGroups(draft, SHAP_VALUES) as rows:
+        sums = explain_part(*given, lambda block: rows.add(block if allowed else block.clear()), own)
+    write_arrays(sums, output / _SUMS)
+    logging.getLogger(__name__).info("part %s of %d people", part, people.height)
 
 
 @app.command()

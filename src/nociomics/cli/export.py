@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nociomics.cli.options import Catalogue, Features, HarmWeight, Output, Seed, TargetRows
+from nociomics.cli.options import Catalogue, Features, Gathered, HarmWeight, Output, PartText, Seed, TargetRows
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nociomics.export.bundle import Bundle
+    from nociomics.tables.part import Part
+
+_PREDICTIONS, _EFFECTS = "predictions.parquet", "effects.parquet"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -88,24 +96,59 @@ def predict(
         Path | None, typer.Option(help="ingested/patients.parquet; people's own weights of harm are read from it")
     ] = None,
     harm_weight: HarmWeight = None,
+    gather: Gathered = None,
 ) -> None:
     """Predict everyone in the study with the exported bundle, as any service would."""
-    import polars as pl
-
     from nociomics.export.bundle import load_bundle
     from nociomics.export.harm_weights import weigh_harm
-    from nociomics.export.prediction import predict_people
+    from nociomics.export.prediction import gather_predictions
     from nociomics.tables.files import read_table, write_table
     from nociomics.tables.harm_weights import own_harm_weights
-    from nociomics.tables.harmonised import FEATURES, TARGET_ROWS
     from nociomics.tables.ingested import PATIENTS
+    from nociomics.tables.part import WHOLE
     from nociomics.tables.results import EFFECTS, PREDICTIONS
 
-    rows = read_table(target_rows, TARGET_ROWS)
-    baseline = rows["baseline"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     loaded = load_bundle(bundle)
-    predicted, differences = predict_people(loaded, read_table(features, FEATURES), baseline)
+    if gather:
+        parts = [
+            (read_table(folder / _PREDICTIONS, PREDICTIONS), read_table(folder / _EFFECTS, EFFECTS))
+            for folder in gather
+        ]
+        predicted, differences = gather_predictions(parts)
+    else:
+        predicted, differences = _predicted(loaded, features, target_rows, WHOLE)
     own = None if patients is None else own_harm_weights(read_table(patients, PATIENTS))
     predicted = weigh_harm(predicted, differences, loaded, own, harm_weight)
     write_table(predicted, PREDICTIONS, predictions)
     write_table(differences, EFFECTS, effects)
+
+
+@app.command()
+def predict_part(
+    bundle: Annotated[Path, typer.Option(help="export/model")],
+    features: Features,
+    target_rows: TargetRows,
+    part: PartText,
+    output: Annotated[Path, typer.Option(help="folder to write, for `nociomics export predict --gather`")],
+) -> None:
+    """Predict one part of the study's people; the parts together give what `nociomics export predict` gives alone."""
+    from nociomics.export.bundle import load_bundle
+    from nociomics.tables.files import write_table
+    from nociomics.tables.part import Part
+    from nociomics.tables.results import EFFECTS, PREDICTIONS
+
+    own = Part.read(part)
+    predicted, differences = _predicted(load_bundle(bundle), features, target_rows, own)
+    write_table(predicted, PREDICTIONS, output / _PREDICTIONS)
+    write_table(differences, EFFECTS, output / _EFFECTS)
+
+
+def _predicted(bundle: Bundle, features: Path, target_rows: Path, own: Part) -> tuple[pl.DataFrame, pl.DataFrame]:
+    import polars as pl
+
+    from nociomics.export.prediction import predict_people
+    from nociomics.tables.files import read_table
+    from nociomics.tables.harmonised import FEATURES, TARGET_ROWS
+
+    baseline = read_table(target_rows, TARGET_ROWS)["baseline"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return predict_people(bundle, read_table(features, FEATURES), baseline, own)

@@ -29,6 +29,7 @@ def features(
     stores: Annotated[Path | None, typer.Option(help="folder of the converted genotypes, for polygenic scores")] = None,
 ) -> None:
     """Score questionnaires, convert units, and lay every feature out with its catalogue."""
+    from nociomics.pharmacogenomics.features import CALL_COLUMNS
     from nociomics.preparation import prepare, read_ingested
     from nociomics.tables.files import read_table, write_table
     from nociomics.tables.finding import FINDINGS, findings_frame
@@ -37,7 +38,7 @@ def features(
     from nociomics.tables.results import PGX_CALLS
 
     wanted = study_section(study)
-    calls = read_table(pgx_calls, PGX_CALLS) if pgx_calls is not None else None
+    calls = read_table(pgx_calls, PGX_CALLS, CALL_COLUMNS) if pgx_calls is not None else None
     prepared = prepare(read_ingested(ingested, wanted), wanted, calls, stores, instrument or ())
     write_table(prepared.features, FEATURES, output / "features.parquet")
     write_table(prepared.catalogue, FEATURE_CATALOGUE, output / "feature_catalogue.parquet")

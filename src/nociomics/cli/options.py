@@ -24,6 +24,11 @@ SettingsJson = Annotated[str, typer.Option("--settings", help="this stage's sect
 StudyJson = Annotated[str, typer.Option("--study", help="the study's own keys as JSON")]
 Seed = Annotated[int, typer.Option("--seed", help="the study's seed")]
 Output = Annotated[Path, typer.Option("--output", help="what is written")]
+PartText = Annotated[str, typer.Option("--part", help="which part of the work, as 2-of-7")]
+Gathered = Annotated[
+    list[Path] | None,
+    typer.Option("--gather", help="what one part wrote; once for each part, then they are only put together"),
+]
 HarmWeight = Annotated[
     float | None,
     typer.Option(min=0, help="benefit that one adverse event outweighs, for everybody without a weight of their own"),

@@ -43,10 +43,11 @@ def call(
 ) -> None:
     """Call every pharmacogene of everyone and look up the advice for every pain drug."""
     from nociomics.pharmacogenomics.assessment import assess
-    from nociomics.preparation import call_study_pharmacogenes
+    from nociomics.preparation import call_pharmacogenes_by_parts
     from nociomics.tables import ingested
-    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.files import read_table, written_whole
     from nociomics.tables.results import PGX_CALLS, PGX_RECOMMENDATIONS
+    from nociomics.tables.row_groups import RowGroups
 
     given = {
         "patients": (patients, ingested.PATIENTS),
@@ -56,12 +57,18 @@ def call(
         "treatments": (treatments, ingested.TREATMENTS),
     }
     tables = {name: read_table(path, contract) for name, (path, contract) in given.items() if path is not None}
-    found = call_study_pharmacogenes(tables)
-    if found is None:
+    parts = call_pharmacogenes_by_parts(tables)
+    if parts is None:
         raise StudyError("Neither genotypes nor diplotypes were given: no pharmacogene can be called.")
-    assessed = assess(found, indication=indication)
-    write_table(assessed.calls, PGX_CALLS, calls)
-    write_table(assessed.recommendations, PGX_RECOMMENDATIONS, recommendations)
+    with contextlib.ExitStack() as open_files:
+        written = [
+            open_files.enter_context(RowGroups(open_files.enter_context(written_whole(path)), contract))
+            for path, contract in ((calls, PGX_CALLS), (recommendations, PGX_RECOMMENDATIONS))
+        ]
+        for part in parts:
+            assessed = assess(part, indication=indication)
+            written[0].add(assessed.calls)
+            written[1].add(assessed.recommendations)
 
 
 def pgx(

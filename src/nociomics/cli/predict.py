@@ -50,7 +50,7 @@ def predict(
         of_study = asked.target.harm_weight
     limits = Limits(most_people, seconds or None)
     admitted = bundle.input_gate.admit(people, limits)
-    predictions, effects = predict_admitted(bundle, admitted, bundle.baseline(people), limits)
+    predictions, effects = predict_admitted(bundle, admitted, limits=limits)
     predictions = weigh_harm(predictions, effects, bundle, prepared.harm_weights, of_study)
     write_table(predictions, PREDICTIONS, output)
     write_table(effects, EFFECTS, output.parent / "effects.parquet")
@@ -58,7 +58,7 @@ def predict(
     for note in admitted.notes:
         if "does not know" in note:
             typer.echo(f"{note}.", err=True)
-    lacking = lacking_features(bundle.schema, people)
+    lacking = lacking_features(bundle.schema, admitted.brought)
     if lacking:
         words = "; ".join(f"{missing} of {every} of {modality}" for modality, (missing, every) in lacking.items())
         typer.echo(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nociomics.errors import NociomicsError, TableError
+from nociomics.tables.part import WHOLE, Part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +70,7 @@ def wanted_people(people: Sequence[str], ids: Sequence[str], most: int | None) -
     return sorted(people)
 
 
-def profile_pages(config: Any, results: Path, ids: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
+def profile_pages(config: Any, results: Path, ids: Sequence[str] = (), part: Part = WHOLE) -> Iterator[tuple[str, str]]:
     """Yield a file name and a page for each patient who gets one.
 
     Parameters
@@ -80,6 +81,8 @@ def profile_pages(config: Any, results: Path, ids: Sequence[str] = ()) -> Iterat
         Folder of its results.
     ids : sequence of str
         People asked for; without them the study's own settings decide.
+    part : Part
+        Which of those people.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def profile_pages(config: Any, results: Path, ids: Sequence[str] = ()) -> Iterat
     from nociomics.tables.progress import Progress
 
     people = _column(results / "harmonised" / "features.parquet", "patient_id")
-    wanted = wanted_people(people, ids or config.profiles.ids, config.profiles.people)
+    wanted = part.take(wanted_people(people, ids or config.profiles.ids, config.profiles.people))
     names = card_names(people)
     progress = Progress("patient pages", "pages", total=len(wanted))
     if wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nociomics.errors import TableError
@@ -57,6 +57,21 @@ def add_pages(pages: Iterable[tuple[str, str]], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             os.replace(Path(draft) / name, folder / name)
+
+
+def pages_of(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Yield a file name and a page for each page of some folders, such as parts of the people were written to.
+
+    Raises
+    ------
+    TableError
+        When a folder is not there.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise TableError(f"{folder}: is no folder of pages. Give the folders that parts were written to.")
+        for file in sorted(folder.glob("*.html")):
+            yield file.name, file.read_bytes().decode("utf-8")
 
 
 class _DraftBeside:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nociomics.cli.options import Catalogue, Output, StudyJson, whole_study
+from nociomics.cli.options import Catalogue, Gathered, Output, StudyJson, whole_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,6 +211,8 @@ def profiles(
     output: Output,
     ids: Annotated[str, typer.Option(help="people who get a page, as P001,P002; other pages are left alone")] = "",
     people: Annotated[int | None, typer.Option(min=0, help="so many people, in the order of the ids")] = None,
+    part: Annotated[str, typer.Option(help="which part of those people, as 2-of-7")] = "1-of-1",
+    gather: Gathered = None,
 ) -> None:
     """Write one page per patient into a folder.
 
@@ -220,8 +222,9 @@ def profiles(
     Example: nociomics report profiles --study study.yaml --results results/demo --output pages --ids P0001,P0002
     """
     from nociomics.cli.profile_data import profile_pages
-    from nociomics.cli.profile_folder import add_pages, replace_pages
+    from nociomics.cli.profile_folder import add_pages, pages_of, replace_pages
     from nociomics.config import load_config
+    from nociomics.tables.part import Part
 
     config = load_config(Path(study)) if study.endswith((".yaml", ".yml")) else whole_study(study)
     if people is not None:
@@ -229,7 +232,7 @@ def profiles(
             update={"profiles": config.profiles.model_copy(update={"people": people, "ids": []})}
         )
     asked = [name.strip() for name in ids.split(",") if name.strip()]
-    pages = profile_pages(config, results, asked)
+    pages = pages_of(gather) if gather else profile_pages(config, results, asked, Part.read(part))
     (add_pages if asked else replace_pages)(pages, output)
 
 

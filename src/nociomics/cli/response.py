@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from nociomics.cli.options import (
     BlocksJson,
     Catalogue,
     Features,
+    Gathered,
     Output,
+    PartText,
     Seed,
     SettingsJson,
     Splits,
@@ -20,6 +22,14 @@ from nociomics.cli.options import (
     read_training,
     section,
 )
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nociomics.explain.out_of_fold import OutOfFoldExplanations
+    from nociomics.tables.part import Part
+
+_PREDICTIONS, _VALUES = "predictions.parquet", "values.npz"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -84,6 +94,15 @@ def splits(
     write_table(pairs, DUPLICATES, duplicates)
 
 
+Variant = Annotated[
+    str, typer.Option(help="full, treatment_only, without_treatment, clinical_only or without_<modality>")
+]
+FirstRepeat = Annotated[bool, typer.Option("--first-repeat", help="the folds of the first repeat alone")]
+SkipUnlearnable = Annotated[
+    bool, typer.Option(help="leave out folds whose training part is too small, instead of stopping")
+]
+
+
 @app.command()
 def cross_validate(
     target_rows: TargetRows,
@@ -95,27 +114,97 @@ def cross_validate(
     settings: SettingsJson,
     seed: Seed,
     output: Output,
-    variant: Annotated[
-        str, typer.Option(help="full, treatment_only, without_treatment, clinical_only or without_<modality>")
-    ] = "full",
-    first_repeat: Annotated[bool, typer.Option("--first-repeat", help="the folds of the first repeat alone")] = False,
-    skip_unlearnable: Annotated[
-        bool, typer.Option(help="leave out folds whose training part is too small, instead of stopping")
-    ] = False,
+    variant: Variant = "full",
+    first_repeat: FirstRepeat = False,
+    skip_unlearnable: SkipUnlearnable = False,
     values: Annotated[
         Path | None, typer.Option(help="Shapley values of these predictions to write, for `nociomics explain`")
     ] = None,
+    gather: Gathered = None,
 ) -> None:
     """Predict everybody under every treatment by models that never saw that person, and explain each prediction."""
     import logging
 
+    from nociomics.models.response import gather_out_of_fold
+    from nociomics.tables.arrays import read_arrays
+    from nociomics.tables.files import read_table, write_table
+    from nociomics.tables.part import WHOLE
+    from nociomics.tables.results import OUT_OF_FOLD, OUT_OF_FOLD_VALUES
+
+    given = (target_rows, features, catalogue, splits, target, blocks, settings, seed)
+    if gather:
+        from nociomics.explain.out_of_fold import OutOfFoldExplanations
+
+        predicted = gather_out_of_fold([read_table(folder / _PREDICTIONS, OUT_OF_FOLD) for folder in gather])
+        explanations = OutOfFoldExplanations(0, seed)
+        for folder in gather if values is not None else []:
+            explanations.take(read_arrays(folder / _VALUES))
+    else:
+        asked = (variant, first_repeat, skip_unlearnable, values is not None)
+        predicted, explanations = _predicted_folds(*given, *asked, WHOLE)
+    write_table(predicted, OUT_OF_FOLD, output)
+    if values is not None:
+        write_table(explanations.frame(), OUT_OF_FOLD_VALUES, values)
+    logging.getLogger(__name__).info("%s: %d predictions out of fold", variant, predicted.height)
+
+
+@app.command()
+def cross_validate_folds(
+    target_rows: TargetRows,
+    features: Features,
+    catalogue: Catalogue,
+    splits: Splits,
+    target: TargetJson,
+    blocks: BlocksJson,
+    settings: SettingsJson,
+    seed: Seed,
+    part: PartText,
+    output: Annotated[Path, typer.Option(help="folder to write, for `nociomics response cross-validate --gather`")],
+    variant: Variant = "full",
+    first_repeat: FirstRepeat = False,
+    skip_unlearnable: SkipUnlearnable = False,
+    explain: Annotated[bool, typer.Option("--explain", help="also explain each prediction")] = False,
+) -> None:
+    """Predict the people of some outer folds; the parts together give what `cross-validate` gives alone."""
+    import logging
+
+    from nociomics.tables.arrays import write_arrays
+    from nociomics.tables.files import write_table
+    from nociomics.tables.part import Part
+    from nociomics.tables.results import OUT_OF_FOLD
+
+    given = (target_rows, features, catalogue, splits, target, blocks, settings, seed)
+    predicted, explanations = _predicted_folds(
+        *given, variant, first_repeat, skip_unlearnable, explain, Part.read(part)
+    )
+    write_table(predicted, OUT_OF_FOLD, output / _PREDICTIONS)
+    if explain:
+        write_arrays(explanations.arrays(), output / _VALUES)
+    logging.getLogger(__name__).info("%s, part %s: %d predictions out of fold", variant, part, predicted.height)
+
+
+def _predicted_folds(
+    target_rows: Path,
+    features: Path,
+    catalogue: Path,
+    splits: Path,
+    target: str,
+    blocks: str,
+    settings: str,
+    seed: int,
+    variant: str,
+    first_repeat: bool,
+    skip_unlearnable: bool,
+    explain: bool,
+    part: Part,
+) -> tuple[pl.DataFrame, OutOfFoldExplanations]:
     import polars as pl
 
     from nociomics.explain.out_of_fold import OutOfFoldExplanations
     from nociomics.models.response import out_of_fold
     from nociomics.models.settings import BlockSettings, ResponseSettings
-    from nociomics.tables.files import read_table, write_table
-    from nociomics.tables.results import OUT_OF_FOLD, OUT_OF_FOLD_VALUES, SPLITS
+    from nociomics.tables.files import read_table
+    from nociomics.tables.results import SPLITS
     from nociomics.tables.study import Target
 
     folds = read_table(splits, SPLITS)
@@ -132,12 +221,10 @@ def cross_validate(
         seed,
         variant,
         skip_unlearnable=skip_unlearnable,
-        seen=explanations if values is not None else None,
+        seen=explanations if explain else None,
+        part=part,
     )
-    write_table(predicted, OUT_OF_FOLD, output)
-    if values is not None:
-        write_table(explanations.frame(), OUT_OF_FOLD_VALUES, values)
-    logging.getLogger(__name__).info("%s: %d predictions out of fold", variant, predicted.height)
+    return predicted, explanations
 
 
 @app.command()

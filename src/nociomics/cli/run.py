@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -21,6 +22,7 @@ from nociomics.errors import NociomicsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from io import RawIOBase
 
     from nociomics.config import Config
     from nociomics.tables.finding import Finding
@@ -180,7 +182,7 @@ def _with_progress(command: list[str], log: Path) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     with (
-        log.open("w", encoding="utf-8") as file,
+        _of_one_run(log) as file,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -195,18 +197,39 @@ def _with_progress(command: list[str], log: Path) -> int:
             assert process.stdout is not None
             _show(_recorded(process.stdout, file))
             return process.wait()
-        except KeyboardInterrupt:
+        except BaseException:
             # A group of their own: Snakemake and its steps are told once, whoever interrupted us and how.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGINT)
-            process.wait()
+            process.communicate()  # what it still says must not hold it up
             raise
 
 
-def _recorded(lines: Iterator[str], file: object) -> Iterator[str]:
+@contextlib.contextmanager
+def _of_one_run(log: Path) -> Iterator[RawIOBase]:
+    """Open the log anew, unless another run is writing it: that one goes on undisturbed."""
+    with log.open("ab", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NociomicsError(
+                f"{Path.cwd()}: another run is at work here. Wait for it to end, or stop it."
+            ) from None
+        except OSError:
+            pass  # a file system without locks: Snakemake's own is left
+        file.truncate(0)
+        yield file
+
+
+def _recorded(lines: Iterator[str], file: RawIOBase) -> Iterator[str]:
     for line in lines:
-        file.write(line)  # type: ignore[attr-defined]
-        file.flush()  # type: ignore[attr-defined]
+        try:
+            file.write(line.encode())
+        except OSError as error:
+            raise NociomicsError(
+                f"the run's log cannot be written: {error.strerror}. The run was stopped, and finished steps are kept. "
+                "Free some space or choose another folder, then run the same command again."
+            ) from error
         yield line
 
 

@@ -32,6 +32,12 @@ def serve(
     drug_codes: Annotated[
         Path | None, typer.Option(help="CSV of a site's own codes of drugs in orders: system, code, drug")
     ] = None,
+    hook_clients: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON of the EHRs that may call CDS Hooks, and their public keys; their tokens are signed JWT"
+        ),
+    ] = None,
     consent_elsewhere: Annotated[
         bool,
         typer.Option("--consent-elsewhere", help="callers of CDS Hooks send genetic results of consenting people only"),
@@ -50,6 +56,7 @@ def serve(
 
     require_extra()
     from nociomics.service.app import Settings
+    from nociomics.service.hook_clients import read_clients
     from nociomics.service.limits import Limits
     from nociomics.service.server import require_safe
     from nociomics.service.server import serve as run_service
@@ -63,6 +70,7 @@ def serve(
         watch=watch,
         consent_elsewhere=consent_elsewhere,
         drug_codes={**load_drug_codes(), **own},
+        hook_clients=None if hook_clients is None else read_clients(hook_clients),
     )
     require_safe(host, settings, no_token)
     run_service(model, settings, host, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,10 @@ class DependenceView:
         for place, trait in enumerate(self.traits):
             self.members[trait.columns, place] = 1.0
         self.width = 1 + max((_count(trait) for trait in self.traits), default=0)  # the last one: not measured
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everybody who came."""
         self.people = np.zeros((len(self.traits), self.width))
         self.total_value = np.zeros((len(self.traits), self.width))
         self._sums: np.ndarray | None = None
@@ -103,6 +108,20 @@ class DependenceView:
         if self._of_refits is None:
             self._of_refits = np.zeros((self.refits, *sums.shape))
         self._of_refits[refit] += sums
+
+    def sums(self) -> dict[str, np.ndarray]:
+        """Give what was gathered as named arrays, for `take`."""
+        found = {"people": self.people, "total_value": self.total_value}
+        held = {"sums": self._sums, "squares": self._squares, "sizes": self._sizes, "of_refits": self._of_refits}
+        return found | {name: array for name, array in held.items() if array is not None}
+
+    def take(self, sums: Mapping[str, np.ndarray]) -> None:
+        """Add what was gathered of the people who come next."""
+        self.people = self.people + sums["people"]
+        self.total_value = self.total_value + sums["total_value"]
+        self._sums, self._squares = _added(self._sums, sums.get("sums")), _added(self._squares, sums.get("squares"))
+        self._sizes = _added(self._sizes, sums.get("sizes"))
+        self._of_refits = _added(self._of_refits, sums.get("of_refits"))
 
     def _summed(self, values: np.ndarray) -> np.ndarray:
         """Sum values (n_people, n_arms, n_outputs, n_traits) by bin: (n_traits, n_bins, n_arms, n_outputs)."""
@@ -147,6 +166,10 @@ class DependenceView:
             lower, upper = float(mean) - half, float(mean) + half
         value = self.total_value[place, one.members].sum() / people if one.kind == "values" else None
         return {"mean_value": value, "people": int(people), "mean_shap": float(mean), "lower": lower, "upper": upper}
+
+
+def _added(held: np.ndarray | None, more: np.ndarray | None) -> np.ndarray | None:
+    return more if held is None else held if more is None else held + more
 
 
 def _traits(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 from scipy.stats import rankdata
@@ -14,6 +16,7 @@ _DRAWS_OF_PEOPLE = 10
 _RANKED = 1000
 _LEVELS = ("feature", "group", "modality")
 _OTHER = "other"
+_AGREEMENTS = ("agreement", "agreement_of_halves")
 
 
 class GlobalView:
@@ -37,6 +40,10 @@ class GlobalView:
         self.ranked = np.zeros(people, dtype=bool)
         self.ranked[rng.permutation(people)[:_RANKED]] = True
         self.levels = {level: _members(columns, level) for level in _LEVELS}
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everybody who came."""
         self._sizes: dict[str, np.ndarray] = {}
         self._signed: dict[str, np.ndarray] = {}
         self._of_refits: dict[str, np.ndarray] = {}
@@ -64,6 +71,25 @@ class GlobalView:
         if refit == self.refits - 1:
             self._agreements.append((self._ranks.agreement(), self._ranks.agreement_of_halves()))
             self._ranks = None
+
+    def sums(self) -> dict[str, np.ndarray]:
+        """Give what was gathered as named arrays, for `take`."""
+        found = {f"sizes {level}": sums for level, sums in self._sizes.items()}
+        found |= {f"signed {level}": sums for level, sums in self._signed.items()}
+        found |= {f"refits {level}": sums for level, sums in self._of_refits.items()}
+        for kind, name in enumerate(_AGREEMENTS if self._agreements else ()):
+            found[name] = np.concatenate([pair[kind] for pair in self._agreements])
+        return found
+
+    def take(self, sums: Mapping[str, np.ndarray]) -> None:
+        """Add what was gathered of the people who come next; sums of the same people give the same, bit by bit."""
+        held = {"sizes": self._sizes, "signed": self._signed, "refits": self._of_refits}
+        for name, array in sums.items():
+            kind, _, level = name.partition(" ")
+            if kind in held:
+                held[kind][level] = held[kind].get(level, 0) + array
+        if _AGREEMENTS[0] in sums:
+            self._agreements.append((sums[_AGREEMENTS[0]], sums[_AGREEMENTS[1]]))
 
     def importance(self, arms: list[str | None], outputs: tuple[str | None, ...]) -> pl.DataFrame:
         """Mean size of values per feature, group and modality, with intervals, as in `tables.results.IMPORTANCE`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from nociomics.models.response import HeldOut, ResponseModel
 from nociomics.models.value_model import Training
 
 _Key = tuple[str, str, str]
+_OF_FOLD = ("people", "keys", "base", "values")
 _SCHEMA = {
     "patient_id": pl.String, "treatment": pl.String, "class": pl.String, "feature": pl.String, "modality": pl.String,
     "group": pl.String, "shap_value": pl.Float64, "shap_sd": pl.Float64, "base_value": pl.Float64, "repeats": pl.Int64,
@@ -74,6 +76,30 @@ class OutOfFoldExplanations:
         self.gap = max(self.gap, gap)
         keys, values = _summed(found.columns, found.values)
         self._repeats.setdefault(held.repeat, _Repeat()).folds.append((held.people, keys, found.base, values))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Give the folds that were explained as named arrays, for `take`."""
+        found: dict[str, np.ndarray] = {"gap": np.array(self.gap)}
+        named = [[name is not None, name or ""] for name in (*self.arms, *self.outputs)]
+        found["names"], found["treatments"] = np.array(named, dtype=str).reshape(-1, 2), np.array(len(self.arms))
+        for repeat, held in self._repeats.items():
+            for number, (people, keys, base, values) in enumerate(held.folds):
+                of_fold = (np.array(people, dtype=str), np.array(keys, dtype=str).reshape(-1, 3), base, values)
+                found |= {f"{repeat} {number} {name}": one for name, one in zip(_OF_FOLD, of_fold, strict=True)}
+        return found
+
+    def take(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Add the folds that another part of the cross-validation explained; parts come in the order of the repeats."""
+        folds = list(dict.fromkeys(name.rsplit(" ", 1)[0] for name in arrays if " " in name))
+        self.gap = max(self.gap, float(arrays["gap"]))
+        if folds:
+            names = [str(name) if known == "True" else None for known, name in arrays["names"]]
+            count = int(arrays["treatments"])
+            self.arms, self.outputs = names[:count], tuple(names[count:])
+        for fold in folds:
+            people, keys, base, values = (arrays[f"{fold} {name}"] for name in _OF_FOLD)
+            of_fold = ([str(one) for one in people], [tuple(str(word) for word in key) for key in keys], base, values)
+            self._repeats.setdefault(int(fold.split()[0]), _Repeat()).folds.append(of_fold)  # type: ignore[arg-type]
 
     def frame(self) -> pl.DataFrame:
         """Lay out means and spreads over repeats, as in `tables.results.OUT_OF_FOLD_VALUES`.

@@ -19,11 +19,12 @@ from nociomics.export.compiled import Compiled
 from nociomics.export.gate import Gate
 from nociomics.export.golden import check_golden, golden_rows, write_golden
 from nociomics.export.input_schema import input_schema
-from nociomics.export.input_values import as_frame, numbers_of
+from nociomics.export.input_values import numbers_of
+from nociomics.export.layout import reading, require_layout
 from nociomics.export.manifest import MANIFEST, manifest_of, manifest_text, read_bundle_json, sealed, verified
 from nociomics.export.model_card import model_card
 from nociomics.export.onnx_model import write_onnx
-from nociomics.export.prediction import predict_people
+from nociomics.export.prediction import predict_admitted
 from nociomics.export.signature import key_file, sign_manifest
 from nociomics.models.propensity import PropensityModel, load_propensity
 from nociomics.models.reliance import Reliance, load_reliance, measure_reliance
@@ -106,8 +107,7 @@ class Bundle:
         DataFrame
             As in `tables.results.PREDICTIONS`.
         """
-        frame = as_frame(features)
-        return predict_people(self, frame, self.baseline(frame))[0]
+        return predict_admitted(self, self.input_gate.admit(features))[0]
 
     def baseline(self, features: pl.DataFrame) -> np.ndarray:
         """Baseline of the outcome from the features; NaN where unknown or no number."""
@@ -238,46 +238,46 @@ def load_bundle(folder: Path, key: Path | None = None) -> Bundle:
     ------
     BundleError
         When a file is missing, added or changed, when the signature is not by the key, when a newer nociomics wrote
-        it, or when this machine does not reproduce the golden rows.
+        it or an older one laid it out otherwise, or when this machine does not reproduce the golden rows.
     """
     folder = Path(folder)
     manifest = verified(folder, key_file(key))
-    try:
-        bundle = _read_bundle(folder, manifest)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise BundleError(
-            f"{folder}: the files of the model do not fit together ({type(error).__name__}). Export it again."
-        ) from error
-    check_golden(bundle, read_bundle_json(folder, "golden.json"))
+    require_layout(folder, manifest)
+    bundle = _read_bundle(folder, manifest)
+    with reading(folder, manifest, "golden.json, or a file that its rows need,"):
+        check_golden(bundle, read_bundle_json(folder, "golden.json"))
     return bundle
 
 
 def _read_bundle(folder: Path, manifest: dict[str, Any]) -> Bundle:
-    model = load_response(read_bundle_json(folder, "model.json"), folder)
-    width = len(model.blocks_.columns_)
-    background = np.array(
-        [[np.nan if v is None else v for v in row] for row in read_bundle_json(folder, "background.json")], dtype=float
-    ).reshape(-1, width)
-    return Bundle(
-        model,
-        StratumModel.from_dict(read_bundle_json(folder, "strata.json")),
-        read_bundle_json(folder, "schema.json"),
-        read_bundle_json(folder, "gate.json"),
-        read_bundle_json(folder, "interval.json"),
-        background,
-        manifest,
-        *_further(folder),
-    )
+    with reading(folder, manifest, "model.json"):
+        model = load_response(read_bundle_json(folder, "model.json"), folder)
+        width = len(model.blocks_.columns_)
+    with reading(folder, manifest, "background.json"):
+        listed = read_bundle_json(folder, "background.json")
+        rows = [[np.nan if v is None else v for v in row] for row in listed]
+        background = np.array(rows, dtype=float).reshape(-1, width)
+    with reading(folder, manifest, "strata.json"):
+        strata = StratumModel.from_dict(read_bundle_json(folder, "strata.json"))
+    schema, gate, interval = (read_bundle_json(folder, f"{name}.json") for name in ("schema", "gate", "interval"))
+    return Bundle(model, strata, schema, gate, interval, background, manifest, *_further(folder, manifest))
 
 
-def _further(folder: Path) -> tuple[Reliance | None, ResponseModel | None, PropensityModel | None]:
+def _further(
+    folder: Path, manifest: dict[str, Any]
+) -> tuple[Reliance | None, ResponseModel | None, PropensityModel | None]:
     """Read what a bundle may lack: its manifest has said already that nothing was taken away."""
-    leaning, harm, chances = (folder / name for name in ("reliance.json", f"{ADVERSE}/model.json", "propensity.json"))
-    return (
-        load_reliance(read_bundle_json(folder, "reliance.json")) if leaning.is_file() else None,
-        load_response(read_bundle_json(folder, f"{ADVERSE}/model.json"), harm.parent) if harm.is_file() else None,
-        load_propensity(read_bundle_json(folder, "propensity.json")) if chances.is_file() else None,
-    )
+    reliance = harm = propensity = None
+    if (folder / "reliance.json").is_file():
+        with reading(folder, manifest, "reliance.json"):
+            reliance = load_reliance(read_bundle_json(folder, "reliance.json"))
+    if (folder / ADVERSE / "model.json").is_file():
+        with reading(folder, manifest, f"{ADVERSE}/model.json"):
+            harm = load_response(read_bundle_json(folder, f"{ADVERSE}/model.json"), folder / ADVERSE)
+    if (folder / "propensity.json").is_file():
+        with reading(folder, manifest, "propensity.json"):
+            propensity = load_propensity(read_bundle_json(folder, "propensity.json"))
+    return reliance, harm, propensity
 
 
 def _listed(values: np.ndarray) -> list[list[float | None]]:

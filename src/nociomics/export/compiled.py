@@ -149,13 +149,15 @@ class Compiled:
 
     def atypical(self, people: Admitted) -> np.ndarray:
         """Say for each person whether they lie far from everyone, as `StratumModel.assign` does."""
-        found: np.ndarray = self.bundle.strata.atypical(self.strata.encode(people))
+        found: np.ndarray = self.assign(people)["atypical"].fill_null(False).to_numpy()
         return found
 
     def assign(self, people: Admitted) -> pl.DataFrame:
         """Place people in the strata, as `StratumModel.assign` does; null for who is not answered."""
-        placed: pl.DataFrame = self.bundle.strata.assign_encoded(people.patients, self.strata.encode(people))
-        return placed
+        if id(self) not in people.placed:
+            encoded = self.strata.encode(people)
+            people.placed[id(self)] = self.bundle.strata.assign_encoded(people.patients, encoded)
+        return people.placed[id(self)]
 
     def lacking(self, people: Admitted) -> list[list[str]]:
         """Say for each person what of weight was not measured, as `Reliance.lacking` does."""

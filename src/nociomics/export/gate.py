@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from nociomics.errors import TableError
-from nociomics.export.input_values import as_frame, numbers_of, texts_of
+from nociomics.export.input_tables import InputTable, table_of
+from nociomics.export.input_values import texts_of
 from nociomics.export.unit_doubts import Usual, doubted_columns, doubted_values
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 OK = "ok"
 NOTHING_MEASURED = "abstained: nothing that the model uses was measured"
 _ID = "patient_id"
-_FEW = 32  # so few rows are read faster one by one than by a thousand columns
 _NAMED = 3  # reasons that a status names, and names that a note or an error lists
 
 
@@ -79,6 +79,10 @@ class Admitted:
         What concerns the whole table: columns that were left out, inputs that are absent.
     names : tuple of str
         Features of the numbers.
+    brought : frozenset of str
+        Inputs of which somebody has something, let through or not.
+    placed : dict of int to DataFrame
+        Where a model (by its identity) placed these people, one row each: asked for more than once.
     """
 
     patients: pl.Series
@@ -87,6 +91,8 @@ class Admitted:
     status: list[str]
     notes: tuple[str, ...]
     names: tuple[str, ...]
+    brought: frozenset[str]
+    placed: dict[int, pl.DataFrame] = field(default_factory=dict)
 
     @cached_property
     def features(self) -> pl.DataFrame:
@@ -102,6 +108,12 @@ class Admitted:
         """Values with one more column of nothing, for features that the gate does not know."""
         return np.hstack([self.values, np.full((len(self.values), 1), np.nan)])
 
+    def number(self, name: str | None) -> np.ndarray:
+        """Return one feature of everybody, float64 of shape (n_people,); NaN where the gate does not know it."""
+        if name is None or name not in self.names:
+            return np.full(len(self.status), np.nan)
+        return self.values[:, self.names.index(name)]
+
     @property
     def answered(self) -> np.ndarray:
         """Whether each person is answered: bool of shape (n_people,)."""
@@ -109,9 +121,17 @@ class Admitted:
 
     def part(self, rows: slice) -> Admitted:
         """Take some of the people."""
+        if rows.start == 0 and rows.stop >= len(self.status):
+            return self
         labels = {name: texts[rows] for name, texts in self.labels.items()}
+        placed = {model: frame[rows] for model, frame in self.placed.items()}
         return replace(
-            self, patients=self.patients[rows], values=self.values[rows], labels=labels, status=self.status[rows]
+            self,
+            patients=self.patients[rows],
+            values=self.values[rows],
+            labels=labels,
+            status=self.status[rows],
+            placed=placed,
         )
 
 
@@ -129,6 +149,9 @@ class Gate:
         self.numbers = [entry for entry in schema if entry["kind"] != "category"]
         self.labels = [entry for entry in schema if entry["kind"] == "category"]
         self.names = tuple(entry["feature"] for entry in self.numbers)
+        self._truth = [entry["kind"] == "binary" for entry in self.numbers]
+        self._needed = [place for place, entry in enumerate(self.numbers) if not entry.get("missing_ok", True)]
+        self.inputs = tuple(entry["feature"] for entry in schema)
         lows = [_end(entry, "low", -np.inf) for entry in self.numbers]
         highs = [_end(entry, "high", np.inf) for entry in self.numbers]
         largest = float(np.finfo(np.float32).max)  # trees work in single precision
@@ -153,30 +176,32 @@ class Gate:
             When the table as a whole cannot be taken: columns without names or of one name, no or repeated or missing
             patient_id, too many people.
         """
-        frame = as_frame(rows)
-        patients = self._patients(frame, limits)
-        reasons: list[list[str]] = [[] for _ in range(frame.height)]
-        measured = np.zeros(frame.height, dtype=bool)
-        values = self._read_numbers(frame, reasons, measured)
-        labels, notes = self._read_labels(frame, reasons, measured)
-        self._look(frame, values, reasons)
+        table = table_of(rows)
+        patients = self._patients(table, limits)
+        reasons: list[list[str]] = [[] for _ in range(table.height)]
+        measured = np.zeros(table.height, dtype=bool)
+        values, brought = self._read_numbers(table, reasons, measured)
+        labels, notes = self._read_labels(table, reasons, measured)
+        brought |= {name for name, texts in labels.items() if any(text is not None for text in texts)}
+        self._look(table, values, reasons)
         status = [_status(found, any_of or not self.schema) for found, any_of in zip(reasons, measured, strict=True)]
         fine = np.array([one == OK for one in status], dtype=bool)
         kept = {name: [text if ok else None for text, ok in zip(t, fine, strict=True)] for name, t in labels.items()}
         answered = np.where(fine[:, None], values, np.nan)
-        return Admitted(patients, answered, kept, status, (*self._notes(frame), *notes), self.names)
+        told = (*self._notes(table), *notes)
+        return Admitted(patients, answered, kept, status, told, self.names, frozenset(brought))
 
-    def _patients(self, frame: pl.DataFrame, limits: Limits) -> pl.Series:
-        if limits.people is not None and frame.height > limits.people:
+    def _patients(self, table: InputTable, limits: Limits) -> pl.Series:
+        if limits.people is not None and table.height > limits.people:
             raise TableError(
-                f"people to predict: {frame.height} rows; at most {limits.people} are answered at a time. "
+                f"people to predict: {table.height} rows; at most {limits.people} are answered at a time. "
                 "Ask for them in several parts, or raise the limit."
             )
-        if _ID not in frame.columns:
-            if frame.height == 0:
+        if _ID not in table.columns:
+            if table.height == 0:
                 return pl.Series(_ID, [], dtype=pl.String)
             raise TableError(f"people to predict: there is no column {_ID}. Give each row its own, of any kind.")
-        patients, _ = texts_of(frame[_ID])
+        patients, _ = texts_of(table.series(_ID))
         times = Counter(patients.to_list())
         lacking = times.pop(None, 0)
         repeated = sum(count > 1 for count in times.values())
@@ -186,34 +211,24 @@ class Gate:
             raise TableError(f"people to predict: {'; '.join(problems)}. Keep one row for each person.")
         return patients.alias(_ID)
 
-    def _read_numbers(self, frame: pl.DataFrame, reasons: list[list[str]], measured: np.ndarray) -> np.ndarray:
-        """Values as (n_people, n_numbers), NaN where not measured; what is no number becomes a reason."""
-        values = np.full((frame.height, len(self.numbers)), np.nan)
-        order = {name: place for place, name in enumerate(frame.columns)}
-        numeric = [kind.is_numeric() for kind in frame.dtypes]
-        held = [(place, order[name]) for place, name in enumerate(self.names) if name in order]
-        plain = [(place, where) for place, where in held if numeric[where]]
-        if plain and frame.height:
-            places, where = (list(one) for one in zip(*plain, strict=True))
-            if frame.height <= _FEW:
-                values[:, places] = np.array([[row[at] for at in where] for row in frame.rows()], dtype=float)
-            else:
-                values[:, places] = frame.select(self.names[place] for place in places).cast(pl.Float64).to_numpy()
-        for place, where_held in held:
-            if not numeric[where_held]:
-                entry, name = self.numbers[place], self.names[place]
-                values[:, place], wrong = numbers_of(frame[name], entry["kind"] == "binary")
-                measured |= wrong
-                for row in np.flatnonzero(wrong).tolist():
-                    reasons[row].append(f"{name} is not a number")
-        measured |= ~np.isnan(values).all(axis=1)
-        return values
+    def _read_numbers(
+        self, table: InputTable, reasons: list[list[str]], measured: np.ndarray
+    ) -> tuple[np.ndarray, set[str]]:
+        """Values as (n_people, n_numbers), NaN where not measured, and who was brought; no number becomes a reason."""
+        values, wrong = table.numbers(self.names, self._truth)
+        for row, place in wrong:
+            measured[row] = True
+            reasons[row].append(f"{self.names[place]} is not a number")
+        known = ~np.isnan(values)
+        measured |= known.any(axis=1)
+        brought = {self.names[place] for place in np.flatnonzero(known.any(axis=0)).tolist()}
+        return values, brought | {self.names[place] for _, place in wrong}
 
     def _read_labels(
-        self, frame: pl.DataFrame, reasons: list[list[str]], measured: np.ndarray
+        self, table: InputTable, reasons: list[list[str]], measured: np.ndarray
     ) -> tuple[dict[str, list[str | None]], list[str]]:
         columns: dict[str, list[str | None]] = {}
-        held = set(frame.columns)
+        held = set(table.columns)
         notes = []
         for entry in self.labels:
             name = entry["feature"]
@@ -222,7 +237,7 @@ class Gate:
                     for found in reasons:
                         found.append(f"{name} is missing")
                 continue
-            texts, wrong = texts_of(frame[name])
+            texts, wrong = texts_of(table.series(name))
             columns[name] = texts.to_list()
             given = np.array([text is not None for text in columns[name]], dtype=bool)
             measured |= given | wrong
@@ -231,7 +246,7 @@ class Gate:
             if entry.get("open", "categories" not in entry):
                 if new.any():
                     notes.append(f"{int(new.sum())} people have a {name} that the model does not know")
-                new = np.zeros(frame.height, dtype=bool)
+                new = np.zeros(table.height, dtype=bool)
             for row in np.flatnonzero(wrong | new):
                 reasons[row].append(f"{name} is none of the model's {len(known)} categories (schema)")
             if not entry.get("missing_ok", True):
@@ -239,7 +254,7 @@ class Gate:
                     reasons[row].append(f"{name} is missing")
         return columns, notes
 
-    def _look(self, frame: pl.DataFrame, values: np.ndarray, reasons: list[list[str]]) -> None:
+    def _look(self, table: InputTable, values: np.ndarray, reasons: list[list[str]]) -> None:
         """Add what is outside a range, missing where it must not be, or likely to be in another unit."""
         known = ~np.isnan(values)
         with np.errstate(invalid="ignore"):
@@ -247,24 +262,23 @@ class Gate:
         for row, place in np.argwhere(outside).tolist():
             entry = self.numbers[place]
             reasons[row].append(f"{entry['feature']} is not within {_range(entry)} {entry['unit']}".rstrip())
-        for place, entry in enumerate(self.numbers):
-            if not entry.get("missing_ok", True):
-                for row in np.flatnonzero(~known[:, place]).tolist():
-                    if not any(one.startswith(f"{entry['feature']} ") for one in reasons[row]):
-                        reasons[row].append(f"{entry['feature']} is missing")
+        for place in self._needed:
+            name = self.names[place]
+            for row in np.flatnonzero(~known[:, place]).tolist():
+                if not any(one.startswith(f"{name} ") for one in reasons[row]):
+                    reasons[row].append(f"{name} is missing")
         sound = np.where(outside, np.nan, values)
         for row, said in [
             *doubted_values(self._usual, sound),
-            *doubted_columns(self._usual, sound, _groups(frame, self.labels)),
+            *doubted_columns(self._usual, sound, _groups(table, self.labels)),
         ]:
             if not any(one.startswith(said.split(":")[0]) for one in reasons[row]):
                 reasons[row].append(said)
 
-    def _notes(self, frame: pl.DataFrame) -> list[str]:
-        inputs = [entry["feature"] for entry in self.schema]
-        held = set(frame.columns)
-        further = sorted(held - {_ID, *inputs})
-        absent = [name for name in inputs if name not in held]
+    def _notes(self, table: InputTable) -> list[str]:
+        held = set(table.columns)
+        further = sorted(held - {_ID, *self.inputs})
+        absent = [name for name in self.inputs if name not in held]
         notes = []
         if further:
             notes.append(f"{len(further)} columns are not used by this model and were left out: {_listed(further)}")
@@ -273,13 +287,13 @@ class Gate:
         return notes
 
 
-def _groups(frame: pl.DataFrame, labels: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def _groups(table: InputTable, labels: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Sites, plates and other places of the people, by which a unit may differ."""
     names = [entry["feature"] for entry in labels if entry.get("open")]
-    found, held = {}, set(frame.columns)
+    found, held = {}, set(table.columns)
     for name in dict.fromkeys([*names, "site", "plate"]):
         if name in held:
-            found[name] = texts_of(frame[name])[0].to_list()
+            found[name] = texts_of(table.series(name))[0].to_list()
     return found
 
 

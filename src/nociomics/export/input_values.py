@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     )
 
 
-_FEW = 32  # people; more are laid out column by column
 _LONG = 1 << 63
 _KINDS: dict[type, Any] = {str: pl.String, float: pl.Float64, int: pl.Int64, bool: pl.Boolean}
 
@@ -50,16 +49,22 @@ def as_frame(rows: Rows) -> pl.DataFrame:
         return _from_columns({str(name): list(values) for name, values in rows.items()})
     if isinstance(rows, Sequence) and not isinstance(rows, (str, bytes)) and all(isinstance(r, Mapping) for r in rows):
         names = dict.fromkeys(str(name) for row in rows for name in row)
-        if len(rows) <= _FEW:
-            return _from_few([{str(name): value for name, value in row.items()} for row in rows], list(names))
-        return _from_columns({name: [row.get(name) for row in rows] for name in names})
+        named = [{str(name): value for name, value in row.items()} for row in rows]
+        return _from_columns({name: [row.get(name) for row in named] for name in names})
     raise TableError(
         f"people to predict: a {type(rows).__name__} has no named columns. Give a table of polars or pandas, or a list "
         "of objects, with patient_id and the features of the model's schema as names."
     )
 
 
-def _from_pandas(frame: Any) -> pl.DataFrame:
+def names_of_pandas(frame: Any) -> list[str]:
+    """Return the names of a pandas table's columns, each once.
+
+    Raises
+    ------
+    TableError
+        When one occurs twice.
+    """
     names = [str(name) for name in frame.columns]
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
@@ -67,34 +72,22 @@ def _from_pandas(frame: Any) -> pl.DataFrame:
             f"people to predict: {len(repeated)} column names occur more than once (first: {repeated[0]!r}). "
             "Keep one column of each name."
         )
-    if len(frame) <= _FEW:
-        rows = frame.astype(object).to_numpy().tolist()
-        return _from_few([dict(zip(names, row, strict=True)) for row in rows], names)
+    return names
+
+
+def _from_pandas(frame: Any) -> pl.DataFrame:
     series = []
-    for place, name in enumerate(names):
+    for place, name in enumerate(names_of_pandas(frame)):
         column = frame.iloc[:, place]
         plain = getattr(column.dtype, "kind", "O") in "fiub" and isinstance(column.dtype, np.dtype)
-        series.append(pl.Series(name, column.to_numpy()) if plain else _series(name, column.tolist()))
+        series.append(pl.Series(name, column.to_numpy()) if plain else series_of(name, column.tolist()))
     return pl.DataFrame(series)
 
 
 def _from_columns(columns: dict[str, list[Any]]) -> pl.DataFrame:
     if len({len(values) for values in columns.values()}) > 1:
         raise TableError("people to predict: the columns differ in length. Give one value per person in each.")
-    return pl.DataFrame([_series(name, values) for name, values in columns.items()])
-
-
-def _from_few(rows: list[dict[str, Any]], names: list[str]) -> pl.DataFrame:
-    """Lay few people out at once: a column made for itself costs more than all else about one person."""
-    kinds = {name: _kind([row.get(name) for row in rows]) for name in names}
-    mixed = [name for name, kind in kinds.items() if kind is pl.Object]
-    for name in [name for name, kind in kinds.items() if kind is not pl.Object and kind is not pl.Float64]:
-        for row in rows:
-            row[name] = None if _is_nothing(row.get(name)) else row[name]
-    plain = {name: kind for name, kind in kinds.items() if kind is not pl.Object}
-    frame = pl.DataFrame(rows, schema=plain) if rows and plain else pl.DataFrame(schema=plain)
-    objects = [pl.Series(name, [row.get(name) for row in rows], dtype=pl.Object) for name in mixed]
-    return frame.with_columns(objects) if plain else pl.DataFrame(objects)
+    return pl.DataFrame([series_of(name, values) for name, values in columns.items()])
 
 
 def _kind(values: list[Any]) -> Any:
@@ -107,7 +100,8 @@ def _kind(values: list[Any]) -> Any:
     return _KINDS.get(kinds.pop(), pl.Object) if len(kinds) == 1 else pl.Object
 
 
-def _series(name: str, values: list[Any]) -> pl.Series:
+def series_of(name: str, values: list[Any]) -> pl.Series:
+    """Lay values out as a column of the kind that holds them as they are."""
     kind = _kind(values)
     if kind is pl.Object:
         return pl.Series(name, values, dtype=kind)
@@ -147,16 +141,26 @@ def numbers_of(column: pl.Series, truth: bool) -> tuple[np.ndarray, np.ndarray]:
 def _numbers_of_objects(column: pl.Series, truth: bool) -> tuple[np.ndarray, np.ndarray]:
     values, wrong = np.full(len(column), np.nan), np.zeros(len(column), dtype=bool)
     for place, value in enumerate(column.to_list()):
-        if _is_nothing(value):
-            continue
-        if isinstance(value, (int, float, np.number)) and (truth or not isinstance(value, bool)):
-            values[place] = _as_float(value)
-        else:
+        number = as_number(value, truth)
+        if number is None:
             wrong[place] = True
+        else:
+            values[place] = number
     return values, wrong
 
 
-def _as_float(value: Any) -> float:
+def as_number(value: Any, truth: bool) -> float | None:
+    """Return one value as a number: NaN where nothing stands, infinity beyond all floats, None where it is no number.
+
+    Examples
+    --------
+    >>> as_number(3, truth=False), as_number("3", truth=False), as_number(True, truth=True)
+    (3.0, None, 1.0)
+    """
+    if _is_nothing(value):
+        return float("nan")
+    if not isinstance(value, (int, float, np.number)) or (isinstance(value, bool) and not truth):
+        return None
     try:
         return float(value)
     except OverflowError:

@@ -11,7 +11,6 @@ import polars as pl
 
 from nociomics.export.bundle import Bundle
 from nociomics.export.gate import Admitted, Limits
-from nociomics.export.input_values import as_frame
 from nociomics.export.prediction import predict_admitted
 
 if TYPE_CHECKING:
@@ -106,9 +105,8 @@ class LoadedModel:
         return Answers(predictions, effects, self.bundle.compiled.assign(admitted), admitted.notes)
 
     def _asked(self, frame: Rows) -> tuple[Admitted, pl.DataFrame, pl.DataFrame]:
-        table = as_frame(frame)
-        admitted = self.bundle.input_gate.admit(table, self.limits)
-        predictions, effects = predict_admitted(self.bundle, admitted, self.bundle.baseline(table), self.limits)
+        admitted = self.bundle.input_gate.admit(frame, self.limits)
+        predictions, effects = predict_admitted(self.bundle, admitted, limits=self.limits)
         return admitted, predictions, effects
 
     def strata(self, frame: Rows) -> pl.DataFrame:

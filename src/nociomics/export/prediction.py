@@ -15,6 +15,7 @@ from nociomics.evaluate.panel import direction
 from nociomics.export.cautions import cautions, outside_overlap, overlap_reason
 from nociomics.export.gate import NO_LIMITS, OK, Admitted, Deadline, Limits
 from nociomics.models.response import Predicted
+from nociomics.tables.part import WHOLE, Part
 
 if TYPE_CHECKING:
     from nociomics.export.input_values import Rows
@@ -24,9 +25,13 @@ NOT_SURE = "not enough information to prefer one of the two best treatments"
 
 
 _AT_A_TIME = 2_000
+_FEW_ROWS = 64
+_KEYS = ("patient_id", "treatment", "treatment_a", "treatment_b")
 
 
-def predict_people(bundle: Any, features: Rows, baseline: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+def predict_people(
+    bundle: Any, features: Rows, baseline: np.ndarray, own: Part = WHOLE
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Predict people under every treatment, and every difference between two treatments.
 
     Parameters
@@ -37,6 +42,9 @@ def predict_people(bundle: Any, features: Rows, baseline: np.ndarray) -> tuple[p
         As in `FEATURES`; any table that `gate.Gate.admit` takes.
     baseline : ndarray of shape (n_people,)
         Baseline of the outcome in points; NaN where unknown.
+    own : Part
+        Which of the people to predict; the gate looks at everybody, since a column in another unit is seen by many.
+        `gather_predictions` puts parts together.
 
     Returns
     -------
@@ -51,23 +59,39 @@ def predict_people(bundle: Any, features: Rows, baseline: np.ndarray) -> tuple[p
     TableError
         When the table as a whole cannot be taken, such as a person with more than one row.
     """
-    return predict_admitted(bundle, bundle.input_gate.admit(features), baseline)
+    return predict_admitted(bundle, bundle.input_gate.admit(features), baseline, own=own)
 
 
 def predict_admitted(
-    bundle: Any, admitted: Admitted, baseline: np.ndarray, limits: Limits = NO_LIMITS
+    bundle: Any,
+    admitted: Admitted,
+    baseline: np.ndarray | None = None,
+    limits: Limits = NO_LIMITS,
+    own: Part = WHOLE,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Predict whom the gate let through, as `predict_people` does; a long table in parts, so that it can be stopped."""
+    """Predict whom the gate let through, as `predict_people` does; many in blocks, so that it can be stopped.
+
+    Without ``baseline`` it is the one among the inputs.
+    """
     deadline, people = Deadline(limits), len(admitted.status)
-    parts = []
-    for start in range(0, max(people, 1), _AT_A_TIME):
+    if baseline is None:
+        baseline = admitted.number(bundle.model.target.baseline)
+    blocks = own.take(range(0, max(people, 1), _AT_A_TIME))
+    found = []
+    for start in blocks or [people]:  # nobody is left for this part: tables without rows
         rows = slice(start, start + _AT_A_TIME)
-        parts.append(_predicted_part(bundle, admitted.part(rows), baseline[rows]))
+        found.append(_predicted_part(bundle, admitted.part(rows), baseline[rows]))
         deadline.check()
+    return gather_predictions(found)
+
+
+def gather_predictions(parts: Sequence[tuple[pl.DataFrame, pl.DataFrame]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put predictions and effects of some people each together; one person's rows stand in one part, in their order."""
     if len(parts) == 1:
         return parts[0]
-    predictions, effects = (pl.concat(frames) for frames in zip(*parts, strict=True))
-    # one person's rows stand in one part, in their order: only the people have to be put in order
+    predictions, effects = (
+        pl.concat([frame for frame in frames if frame.height] or frames[:1]) for frames in zip(*parts, strict=True)
+    )
     return tuple(frame.sort("patient_id", maintain_order=True) for frame in (predictions, effects))  # type: ignore[return-value]
 
 
@@ -252,4 +276,12 @@ def _silenced(frame: pl.DataFrame, patients: pl.Series, status: list[str]) -> pl
     last = [name for name in ("p_adverse", "status", "caution") if name in answered.columns]
     rest = [name for name in answered.columns if name not in {*first, *last, "_own"}]
     order = [*first, *rest, *last] if "treatment" in frame.columns else [*frame.columns]
-    return answered[order].sort([n for n in ("patient_id", "treatment", "treatment_a", "treatment_b") if n in order])
+    return _sorted(answered[order], [name for name in _KEYS if name in order])
+
+
+def _sorted(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Sort by texts, null first; few rows without a query, which costs more than all of them."""
+    if frame.height > _FEW_ROWS:
+        return frame.sort(keys)
+    told = list(zip(*(frame[key].to_list() for key in keys), strict=True))
+    return frame[sorted(range(frame.height), key=lambda row: [(one is not None, one or "") for one in told[row]])]

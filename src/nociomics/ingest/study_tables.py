@@ -308,7 +308,11 @@ def _only_included(read: IngestedStudy, ids: pl.Series | None) -> IngestedStudy:
     wanted = ids.to_list()
 
     def kept(frame: pl.DataFrame | None) -> pl.DataFrame | None:
-        return frame if frame is None or ID not in frame.columns else frame.filter(pl.col(ID).is_in(wanted))
+        if frame is None or ID not in frame.columns:
+            return frame
+        inside = frame[ID].is_in(wanted)
+        # a long table is not held twice without need
+        return frame if inside.all(ignore_nulls=False) else frame.filter(inside)
 
     tables: dict[str, Any] = {
         name: kept(getattr(read, name)) for name in _CONTRACTS if name not in ("flow", "patients")

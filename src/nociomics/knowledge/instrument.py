@@ -279,7 +279,12 @@ def _aliases() -> dict[str, str]:
 @cache
 def _read(instrument_id: str) -> Instrument:
     text = instruments_folder().joinpath(f"{instrument_id}.yaml").read_text(encoding="utf-8")
-    return Instrument.model_validate(expanded(yaml.safe_load(text)))
+    # PyYAML's reader in C, where it was built with it, knows the same safe types and takes a tenth of the time
+    reader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        return Instrument.model_validate(expanded(reader.get_single_data()))
+    finally:
+        reader.dispose()
 
 
 def load_instrument(instrument_id: str) -> Instrument:

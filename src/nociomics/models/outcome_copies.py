@@ -15,7 +15,7 @@ SAME = 0.999
 _FEWEST = 20
 _FEWEST_OF_CLASS = 8  # of two classes that small, chance separates one feature in ten thousand
 _SCREENED_PAIRS, _SCREENED_PEOPLE = 32, 64
-_COLUMNS_AT_ONCE = 1000
+_COLUMNS_AT_ONCE, _VALUES_AT_ONCE = 1000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ def _numbers(column: pl.Series) -> np.ndarray:
 
 
 def _blocks(features: pl.DataFrame, names: list[str]) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Yield some columns at a time, so that twenty thousand genes are never held twice."""
-    for start in range(0, len(names), _COLUMNS_AT_ONCE):
-        part = names[start : start + _COLUMNS_AT_ONCE]
+    """Yield some columns at a time, so that neither twenty thousand genes nor many people are held twice."""
+    at_once = min(_COLUMNS_AT_ONCE, max(1, _VALUES_AT_ONCE // max(1, features.height)))
+    for start in range(0, len(names), at_once):
+        part = names[start : start + at_once]
         yield part, features.select(pl.col(part).cast(pl.Float64).fill_null(np.nan)).to_numpy()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from nociomics.models.feature_blocks import Encoded
 from nociomics.models.fitness import FEWEST_OF_ARM_TO_LEARN, FEWEST_TO_LEARN
 from nociomics.models.settings import BlockSettings, ResponseSettings
 from nociomics.models.value_model import Training, ValueModel
+from nociomics.tables.part import WHOLE, Part
 from nociomics.tables.study import Target
 
 ResponseModel = ValueModel | ClassModel
@@ -163,6 +164,7 @@ def out_of_fold(
     skip_unlearnable: bool = False,
     share: float = 1.0,
     seen: Callable[[HeldOut], None] | None = None,
+    part: Part = WHOLE,
 ) -> pl.DataFrame:
     """Predict everybody under every treatment by models that never saw that person.
 
@@ -181,6 +183,8 @@ def out_of_fold(
         Learn from this share of each treatment's people in the training part only, for a learning curve.
     seen : callable, optional
         Is shown each fold's people and model while the model is there; models are not kept.
+    part : Part
+        Which of the folds of all repeats; `gather_out_of_fold` puts parts together.
 
     Returns
     -------
@@ -194,30 +198,29 @@ def out_of_fold(
     """
     study, chosen = _variant(training.in_content_order(), target, variant)
     frames = []
-    for repeat in sorted(splits["repeat"].unique()):
+    for repeat, fold in part.take(_outer_folds(splits.join(study.rows, on="patient_id", how="semi"))):
         folds = study.rows.select("patient_id").join(
             splits.filter(pl.col("repeat") == repeat), on="patient_id", how="left", maintain_order="left"
         )
         outer, inner = folds["outer_fold"].to_numpy(), folds["inner_fold"].to_numpy()
-        for fold in np.unique(outer):
-            places, held = np.flatnonzero(outer != fold), np.flatnonzero(outer == fold)
-            part = _taken(study, places if share == 1 else _thinned(study, places, share, seed), inner)
-            try:
-                _require_every_class(part.rows, study.rows, target)
-                model = _fit_ordered(part, chosen, blocks, settings, settings.refits_in_folds, seed)
-            except StudyError as error:
-                if not skip_unlearnable:
-                    raise
-                _LOG.warning("fold %d of %d people is left out: %s", fold, len(held), error)
-                continue
-            encoded = model.encode(study.features[held])
-            predicted = predict_encoded(model, encoded, _baselines(study.rows[held]))
-            if seen is not None:
-                seen(HeldOut(int(repeat), model, part, study.rows["patient_id"][held].to_list(), encoded, predicted))
-            frame = predicted_frame(study.rows["patient_id"][held], predicted)
-            if variant == "treatment_only" and target.kind == "change":
-                frame = _response_shares(frame, part.rows)
-            frames.append(frame.with_columns(repeat=pl.lit(repeat, pl.Int64), outer_fold=pl.lit(int(fold), pl.Int64)))
+        places, held = np.flatnonzero(outer != fold), np.flatnonzero(outer == fold)
+        learned = _taken(study, places if share == 1 else _thinned(study, places, share, seed), inner)
+        try:
+            _require_every_class(learned.rows, study.rows, target)
+            model = _fit_ordered(learned, chosen, blocks, settings, settings.refits_in_folds, seed)
+        except StudyError as error:
+            if not skip_unlearnable:
+                raise
+            _LOG.warning("fold %d of %d people is left out: %s", fold, len(held), error)
+            continue
+        encoded = model.encode(study.features[held])
+        predicted = predict_encoded(model, encoded, _baselines(study.rows[held]))
+        if seen is not None:
+            seen(HeldOut(repeat, model, learned, study.rows["patient_id"][held].to_list(), encoded, predicted))
+        frame = predicted_frame(study.rows["patient_id"][held], predicted)
+        if variant == "treatment_only" and target.kind == "change":
+            frame = _response_shares(frame, learned.rows)
+        frames.append(frame.with_columns(repeat=pl.lit(repeat, pl.Int64), outer_fold=pl.lit(fold, pl.Int64)))
     if not frames:
         return _no_predictions()
     ordered = pl.concat(frames).sort("patient_id", "repeat", "treatment")
@@ -225,6 +228,17 @@ def out_of_fold(
         ordered = _for_every_arm(ordered, training.rows)
     first = ["patient_id", "repeat", "outer_fold", "treatment", "expected", "p_response"]
     return ordered.select(*first, pl.exclude(first))
+
+
+def gather_out_of_fold(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put together what `out_of_fold` gave of each part of the folds; the same as of all folds at once."""
+    frames = [frame for frame in parts if frame.height]
+    return pl.concat(frames).sort("patient_id", "repeat", "treatment") if frames else parts[0]
+
+
+def _outer_folds(splits: pl.DataFrame) -> list[tuple[int, int]]:
+    """Every repeat and fold in order: the pieces of work that do not know of each other."""
+    return list(splits.select("repeat", "outer_fold").unique().sort("repeat", "outer_fold").iter_rows())
 
 
 def _no_predictions() -> pl.DataFrame:

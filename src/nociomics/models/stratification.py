@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nociomics.models.people_order import content_order
 from nociomics.models.scaling import centre_scale
 from nociomics.models.settings import BlockSettings, StrataSettings
 from nociomics.models.strata_number import Found, fit_again, look_for_classes, look_for_mixture
+from nociomics.tables.part import WHOLE, Part
 from nociomics.tables.progress import Progress
 
 FEWEST_PEOPLE = 50
@@ -70,6 +72,19 @@ class StratumModel:
 
         Rows with the same measurements are one person entered twice, and count once.
         """
+        self.judge_stability(self.fit_part(features, catalogue, WHOLE))
+        return self
+
+    def fit_part(self, features: pl.DataFrame, catalogue: pl.DataFrame, part: Part) -> list[dict[str, Any]]:
+        """Learn as `fit` does, and then again from some of the people, this part's share of the times.
+
+        Each refit has random numbers of its own, so that the number of parts changes none.
+
+        Returns
+        -------
+        list of dict
+            One refit each, for `judge_stability`.
+        """
         features = features[content_order(features)]
         inputs = catalogue.filter(_is_input(catalogue) & (pl.col("kind") == "numeric") | _is_within(catalogue))
         features = _each_once(features, inputs["feature"].to_list())
@@ -79,8 +94,17 @@ class StratumModel:
         self.left_out_ += self._constant(inputs["feature"].to_list())
         standard = self._standard(encoded)
         self._choose(standard)
-        self.stability_ = self._stability(features, inputs, standard)
-        return self
+        self.judge_stability([])
+        return self._refits(features, inputs, standard, part)
+
+    def judge_stability(self, refits: Sequence[dict[str, Any]]) -> None:
+        """Take the refits of all parts together: means over them, in the order of their numbers."""
+        self.stability_: dict[str, Any] = {"jaccard": None, "agreement": None}
+        if refits:
+            ordered = sorted(refits, key=lambda one: int(one["refit"]))
+            overlaps = np.mean([one["overlaps"] for one in ordered], axis=0)
+            jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(overlaps)}
+            self.stability_ = {"jaccard": jaccard, "agreement": float(np.mean([one["agreement"] for one in ordered]))}
 
     def _learn(self, encoded: Encoded, factors: int | None = None) -> None:
         """Learn columns and factors, without looking for strata yet; as many factors as told, else as fit."""
@@ -239,26 +263,28 @@ class StratumModel:
         reason = reasons.get(str(self.found_.reason), "further strata gain no more than chance would")
         return f"none: dimensions, not types ({reason})"
 
-    def _stability(self, features: pl.DataFrame, inputs: pl.DataFrame, standard: np.ndarray) -> dict[str, Any]:
+    def _refits(
+        self, features: pl.DataFrame, inputs: pl.DataFrame, standard: np.ndarray, part: Part
+    ) -> list[dict[str, Any]]:
         """Refit everything on a part of the people, with the same number of factors and strata.
 
         As many different people as a bootstrap draws, each once: people drawn twice make small groups of their own.
         """
-        if self.k_ == 1 or self.mixture_ is None or self.settings.bootstraps == 0:
-            return {"jaccard": None, "agreement": None}
+        if self.k_ == 1 or self.mixture_ is None:
+            return []
         own = np.where(_anything(standard), _membership(self.mixture_, self._known(standard)).argmax(axis=1), -1)
-        rng = np.random.default_rng([self.seed, 7])
-        overlaps, agreements = [], []
-        progress = Progress("stability of strata", "refits", self.settings.bootstraps)
-        for _ in range(self.settings.bootstraps):
+        numbers, found = part.places(self.settings.bootstraps), []
+        progress = Progress("stability of strata", "refits", len(numbers))
+        for number in numbers:
+            rng = np.random.default_rng([self.seed, 7, number])
             rows = np.sort(rng.permutation(features.height)[: round(_REFIT_SHARE * features.height)])
             again = self.refitted_labels(features, inputs, rows, rng)
             both = (own >= 0) & (again >= 0)
-            overlaps.append([best_overlap(own[both] == place, again[both]) for place in range(self.k_)])
-            agreements.append(adjusted_rand_score(own[both], again[both]))
+            overlaps = [best_overlap(own[both] == place, again[both]) for place in range(self.k_)]
+            agreement = float(adjusted_rand_score(own[both], again[both]))
+            found.append({"refit": number, "overlaps": overlaps, "agreement": agreement})
             progress.advance(1)
-        jaccard = {f"S{place + 1}": float(value) for place, value in enumerate(np.mean(overlaps, axis=0))}
-        return {"jaccard": jaccard, "agreement": float(np.mean(agreements))}
+        return found
 
     def refitted_labels(
         self, features: pl.DataFrame, inputs: pl.DataFrame, rows: np.ndarray, rng: np.random.Generator

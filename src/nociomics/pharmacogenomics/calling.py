@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -219,7 +219,7 @@ def _call_patterns(gene: str, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     coded = rows.select("patient_id", reading=which).sort("patient_id", "reading")
     people = coded.group_by("patient_id", maintain_order=True).agg(pl.col("reading"))
     patterns = people.group_by("reading").agg(pl.col("patient_id").min()).sort("patient_id").select("reading")
-    calls = [_call_positions(gene, [readings[i] for i in numbers]) for numbers in patterns["reading"]]
+    calls = [_call_positions(gene, tuple(readings[i] for i in numbers)) for numbers in patterns["reading"]]
     results = pl.concat([patterns, _frame(calls)], how="horizontal")
     return people.join(results, on="reading").select("patient_id", *_RESULT_SCHEMA), len(calls)
 
@@ -231,7 +231,9 @@ def _distinct_readings(rows: pl.DataFrame) -> tuple[list[Position], pl.Series]:
     return [Position(*row) for row in first.iter_rows()], which
 
 
-def _call_positions(gene: str, positions: list[Position]) -> GeneCall:
+# people come in parts or one by one, and most have a pattern that somebody had before them
+@lru_cache(maxsize=512)
+def _call_positions(gene: str, positions: tuple[Position, ...]) -> GeneCall:
     if gene in STAR_GENES:
         return call_star_gene(gene, positions)
     return call_genotype_gene(gene, positions, _single_variants(gene))

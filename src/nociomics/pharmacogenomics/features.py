@@ -24,6 +24,19 @@ _log = logging.getLogger(__name__)
 _UNUSABLE = (INDETERMINATE, NO_ASSIGNMENT)
 _FILLED = "absent_is_reference:"
 """Flag of a call that rests on positions which nobody read."""
+CALL_COLUMNS = (
+    "sample",
+    "gene",
+    "call_state",
+    "positions_defining",
+    "positions_called",
+    "copy_number_state",
+    "activity_score_min",
+    "activity_score_max",
+    "phenotype",
+    "flags",
+)
+"""Columns of the calls that features are made of."""
 _CATALOGUE = ("feature", "modality", "group", "unit", "measured_at", "description", "kind")
 
 
@@ -70,7 +83,7 @@ def pharmacogene_features(
     Parameters
     ----------
     calls : DataFrame, one row per (sample, gene)
-        From `calling.call_pharmacogenes`; every sample gets a row.
+        From `calling.call_pharmacogenes`, at least the columns of `CALL_COLUMNS`; every sample gets a row.
     genotypes : DataFrame, one row per (patient_id, rsid), optional
         As in `tables.PHARMACOGENE_GENOTYPES`. Counted as they were read, so a
         reference assumed for absent positions never enters a count.

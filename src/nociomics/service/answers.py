@@ -16,10 +16,10 @@ from nociomics import __version__
 from nociomics.errors import NociomicsError
 from nociomics.explain.explanation_tables import base_frame, check_additive, shap_frame
 from nociomics.explain.shap_values import Explainer
+from nociomics.export.bundle import Bundle
 from nociomics.export.gate import Admitted
 from nociomics.export.gate import Limits as GateLimits
 from nociomics.export.harm_weights import weigh_harm
-from nociomics.export.input_values import as_frame
 from nociomics.export.prediction import predict_admitted
 from nociomics.pharmacogenomics.assessment import assess
 from nociomics.preparation import call_study_pharmacogenes, lacking_features, variants_of
@@ -41,8 +41,6 @@ class People:
     ----------
     admitted : Admitted
         Whom the gate lets through, with everybody's status.
-    measured : DataFrame
-        What came in, before the gate.
     harm_weights : DataFrame, optional
         Their own weights of harm.
     remarks : list of dict
@@ -52,7 +50,6 @@ class People:
     """
 
     admitted: Admitted
-    measured: pl.DataFrame
     harm_weights: pl.DataFrame | None = None
     remarks: list[dict[str, Any]] = field(default_factory=list)
     safety_items: pl.DataFrame | None = None
@@ -76,8 +73,7 @@ def read_people(body: Mapping[str, Any], champion: Champion, limits: Limits) -> 
         raise Refusal(422, "no_people", 'Send either "tables" (raw) or "rows" (harmonised), one of the two.')
     try:
         if "rows" in body:
-            measured = as_frame(harmonised_rows(body, limits))
-            return People(bundle.input_gate.admit(measured), measured)
+            return People(_admitted_rows(bundle, body, limits))
         prepared = prepared_people(body, limits, variants_of(bundle.schema))
         admitted = bundle.input_gate.admit(prepared.features)
     except Refusal:
@@ -88,16 +84,21 @@ def read_people(body: Mapping[str, Any], champion: Champion, limits: Limits) -> 
         {"severity": one.severity, "table": one.table, "column": one.column, "message": one.message}
         for one in prepared.findings
     ]
-    return People(admitted, prepared.features, prepared.harm_weights, remarks, prepared.safety_items)
+    return People(admitted, prepared.harm_weights, remarks, prepared.safety_items)
+
+
+def _admitted_rows(bundle: Bundle, body: Mapping[str, Any], limits: Limits) -> Admitted:
+    try:
+        return bundle.input_gate.admit(harmonised_rows(body, limits, bundle.input_gate.inputs))
+    except UnicodeEncodeError:  # half a surrogate pair can stand in JSON and nowhere else
+        raise Refusal(422, "bad_value", "rows: a column holds text that is no Unicode.") from None
 
 
 def _predicted(people: People, champion: Champion, limits: Limits) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Predict whom the gate let through, as `nociomics predict` does, within the time of a request."""
     bundle = champion.bundle
     try:
-        return predict_admitted(
-            bundle, people.admitted, bundle.baseline(people.features), GateLimits(limits.rows, limits.seconds)
-        )
+        return predict_admitted(bundle, people.admitted, limits=GateLimits(limits.rows, limits.seconds))
     except NociomicsError as error:
         raise Refusal(504, "too_long", str(error)) from None
 
@@ -107,13 +108,13 @@ def predict(body: Mapping[str, Any], champion: Champion, limits: Limits) -> byte
     people = read_people(body, champion, limits)
     bundle = champion.bundle
     weight = _harm_weight(body)
+    strata = bundle.compiled.assign(people.admitted)  # first: predicting asks for it again, part by part
     predictions, effects = _predicted(people, champion, limits)
     try:
         predictions = weigh_harm(predictions, effects, bundle, people.harm_weights, weight)
     except NociomicsError as error:
         raise Refusal(422, "no_harm_to_weigh", str(error)) from None
-    strata = bundle.compiled.assign(people.admitted)
-    champion.counts.add(people.features, people.admitted.status)
+    champion.counts.add_admitted(people.admitted)
     return _joined(
         {
             "predictions": _rows(predictions),
@@ -272,7 +273,7 @@ def _harm_weight(body: Mapping[str, Any]) -> float | None:
 
 def _about(people: People, champion: Champion) -> dict[str, bytes]:
     """Tell what else must be known to use the answer."""
-    lacking = lacking_features(champion.bundle.schema, people.measured)
+    lacking = lacking_features(champion.bundle.schema, people.admitted.brought)
     safety = people.safety_items
     return {
         "model": _json({"name": champion.name, "digest": champion.digest}),

@@ -22,6 +22,7 @@ from nociomics.service.doorkeeper import Doorkeeper
 from nociomics.service.endpoint_notes import HOOK_BODY, NOTES, body_of
 from nociomics.service.figures import Figures, require_extra
 from nociomics.service.hook_cards import answer_hook, discovery, find_service
+from nociomics.service.hook_clients import HookClients
 from nociomics.service.hook_feedback import read_feedback
 from nociomics.service.json_bodies import parse_json, read_body, require_json_type
 from nociomics.service.limits import Limits
@@ -51,6 +52,8 @@ class Settings:
         The callers of CDS Hooks send genetics of consenting people only.
     drug_codes : mapping
         Drugs by (system, code).
+    hook_clients : HookClients, optional
+        EHRs that may call CDS Hooks, by tokens that they sign; without it they send the token like everybody.
     """
 
     token: Token | None = field(default=None, repr=False)
@@ -59,6 +62,7 @@ class Settings:
     watch: float = 0.0
     consent_elsewhere: bool = False
     drug_codes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=load_drug_codes)
+    hook_clients: HookClients | None = field(default=None, repr=False)
 
 
 class Service:
@@ -223,7 +227,12 @@ def make_app(reigning: Reigning, settings: Settings) -> Any:
     app.add_exception_handler(Refusal, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _not_served)  # type: ignore[arg-type]
     app.state.service = service
-    app.add_middleware(Doorkeeper, token=settings.token, figures=service.figures)  # type: ignore[arg-type]
+    app.add_middleware(
+        Doorkeeper,  # type: ignore[arg-type]
+        token=settings.token,
+        figures=service.figures,
+        hook_clients=settings.hook_clients,
+    )
     return app
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from nociomics.service.figures import Figures
+from nociomics.service.hook_clients import HOOKS_PATH, HookClients
 from nociomics.service.refusal import Refusal
 from nociomics.service.structured_log import FIELDS
 from nociomics.service.tokens import Token
@@ -37,30 +38,42 @@ class Doorkeeper:
         the service under another).
     figures : Figures
         Takes counts and times.
+    hook_clients : HookClients, optional
+        EHRs that sign a token for every request: then theirs, and no other, open the paths of CDS Hooks, and nothing
+        else.
     """
 
-    def __init__(self, app: App, token: Token | None, figures: Figures) -> None:
-        self.app, self.token, self.figures = app, token, figures
+    def __init__(
+        self, app: App, token: Token | None, figures: Figures, hook_clients: HookClients | None = None
+    ) -> None:
+        self.app, self.token, self.figures, self.hook_clients = app, token, figures, hook_clients
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, seen = time.perf_counter(), {"status": 500, "begun": False}
+        began, seen = time.perf_counter(), {"status": 500, "begun": False, "read": not _has_body(scope)}
         number = secrets.token_hex(8)
+
+        async def read() -> MutableMapping[str, Any]:
+            message = await receive()
+            seen["read"] = seen["read"] or not message.get("more_body", False)
+            return message
 
         async def told(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 seen.update(status=message["status"], begun=True)
                 further = [(b"x-request-id", number.encode()), (b"cache-control", b"no-store")]
+                if message["status"] >= _REFUSED and not seen["read"]:
+                    further.append((b"connection", b"close"))  # else a gigabyte of it would still be taken in
                 message = {**message, "headers": [*message.get("headers", []), *further]}
             await send(message)
 
         code = None
         try:
             self._let_in(scope)
-            await self.app(scope, receive, told)
+            await self.app(scope, read, told)
         except Refusal as refused:
             code = refused.code
             await _answer(told, refused.status, refused.body(), refused.headers)
@@ -75,7 +88,10 @@ class Doorkeeper:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if scope["path"] in OPEN_PATHS:
             return
-        if self.token is not None:
+        of_hooks = scope["path"] == HOOKS_PATH or scope["path"].startswith(f"{HOOKS_PATH}/")
+        if self.hook_clients is not None and of_hooks:
+            self.hook_clients.check(headers.get("authorization"), scope["path"])
+        elif self.token is not None:
             self.token.check(headers.get("authorization"))
         elif headers.get("host", "").rsplit(":", 1)[0] not in LOOPBACK and headers.get("host") not in LOOPBACK:
             raise Refusal(403, "not_this_machine", "Without a token only requests to localhost are answered.")
@@ -99,6 +115,12 @@ class Doorkeeper:
         _LOG.info("answered", extra={FIELDS: fields if code is None else {**fields, "refused": code}})
 
 
+def _has_body(scope: Scope) -> bool:
+    lengths = {value for name, value in scope["headers"] if name in (b"content-length", b"transfer-encoding")}
+    return bool(lengths - {b"0"})
+
+
+_REFUSED = 400
 _METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
 _FAULT = {"error": {"code": "fault", "message": "The service has a fault. The log names this request's id."}}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from nociomics.errors import TableError
+from nociomics.export.gate import Admitted
 from nociomics.export.input_schema import QUANTILE_SHARES
 from nociomics.tables.files import read_json, write_json
 
@@ -96,6 +98,7 @@ class InputCounts:
         self._lock = threading.Lock()
         self._written = self.people
         self._numeric = [name for name in self.points.edges if self.points.edges[name]]
+        self._places = {name: place for place, name in enumerate(self._numeric)}
         self._width = max((len(self.points.edges[name]) for name in self._numeric), default=0)
         self._edges = np.full((len(self._numeric), self._width), np.inf)
         for place, name in enumerate(self._numeric):
@@ -122,13 +125,28 @@ class InputCounts:
         statuses : sequence of str
             Of each person: only the first word (``ok``, ``abstained``, ``rejected``) is kept.
         """
-        if features.is_empty():
+        held = set(features.columns)
+        numbers = [name for name in self._numeric if name in held]
+        values = features.select(pl.col(numbers).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
+        labels = {name: features[name].cast(pl.String).to_list() for name in self._words if name in held}
+        self._add(numbers, values.reshape(features.height, len(numbers)), labels, statuses)
+
+    def add_admitted(self, people: Admitted) -> None:
+        """Count people as the gate let them through."""
+        places = {name: place for place, name in enumerate(people.names)}
+        numbers = [name for name in self._numeric if name in places]
+        self._add(numbers, people.values[:, [places[name] for name in numbers]], people.labels, people.status)
+
+    def _add(
+        self, names: list[str], values: np.ndarray, labels: Mapping[str, list[str | None]], statuses: Sequence[str]
+    ) -> None:
+        if not len(values):
             return
-        cells, missing = self._counted(features)
-        words = {name: self._word_counts(features, name) for name in self._words}
-        kinds = pl.Series(statuses, dtype=pl.String).str.split(":").list.first().value_counts()
+        cells, missing = self._counted(names, values)
+        words = {name: self._word_counts(labels.get(name), len(values), name) for name in self._words}
+        kinds = Counter(status.partition(":")[0] for status in statuses)
         with self._lock:
-            self.people += features.height
+            self.people += len(values)
             self._cells += cells
             self._missing += missing
             for name, (known, other, lacking) in words.items():
@@ -137,33 +155,33 @@ class InputCounts:
                     entry["known"][word] += count
                 entry["other"] += other
                 entry["missing"] += lacking
-            for kind, count in kinds.iter_rows():
+            for kind, count in kinds.items():
                 self.statuses[kind] = self.statuses.get(kind, 0) + count
 
-    def _counted(self, features: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def _counted(self, names: list[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         cells, missing = np.zeros_like(self._cells), np.zeros_like(self._missing)
-        here = set(features.columns)
-        present = [place for place, name in enumerate(self._numeric) if name in here]
-        missing[:] = features.height
-        if not present:
+        missing[:] = len(values)
+        if not names:
             return cells, missing
-        names = [self._numeric[place] for place in present]
-        values = features.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
-        edges, width = self._edges[present], self._cells.shape[1]
+        present = [self._places[name] for name in names]
+        edges, width = np.ascontiguousarray(self._edges[present].T), self._cells.shape[1]
         for first in range(0, len(values), _AT_ONCE):
-            part = values[first : first + _AT_ONCE, :, None]
-            known = ~np.isnan(part[:, :, 0])
-            places = (part > edges).sum(axis=2) + (part >= edges).sum(axis=2)
+            part = values[first : first + _AT_ONCE]
+            known = ~np.isnan(part)
+            places, beyond = np.zeros(known.shape, dtype=np.uint8), np.empty(known.shape, dtype=bool)
+            for edge in edges:
+                places += np.greater(part, edge, out=beyond).view(np.uint8)
+                places += np.greater_equal(part, edge, out=beyond).view(np.uint8)
             columns = np.broadcast_to(np.asarray(present), known.shape)[known]
             flat = np.bincount(columns * width + places[known], minlength=cells.size)
             cells += flat.reshape(cells.shape)
             missing[present] -= known.sum(axis=0)
         return cells, missing
 
-    def _word_counts(self, features: pl.DataFrame, name: str) -> tuple[dict[str, int], int, int]:
-        if name not in features.columns:
-            return {}, 0, features.height
-        counts = dict(features[name].cast(pl.String).value_counts().iter_rows())
+    def _word_counts(self, texts: list[str | None] | None, people: int, name: str) -> tuple[dict[str, int], int, int]:
+        if texts is None:
+            return {}, 0, people
+        counts = Counter(texts)
         lacking = counts.pop(None, 0)
         known = {word: counts.pop(word) for word in self.points.categories[name] if word in counts}
         return known, sum(counts.values()), lacking

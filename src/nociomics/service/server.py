@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,8 @@ def serve(model: Path, settings: Settings, host: str, port: int) -> None:
         raise ServeError(str(reigning.refused))
     app = make_app(reigning, settings)
     app.state.service.take_up_counts()
+    gc.collect()
+    gc.freeze()  # what was loaded stays: to look through it for garbage again and again would cost every request
     log_as_json()
     config = uvicorn.Config(
         app,

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 
 from nociomics.knowledge.instrument import load_instrument
 from nociomics.simulate.biomarkers import draw_plates
-from nociomics.simulate.cohort import Cohort, simulate_cohort
+from nociomics.simulate.cohort import Cohort, measure_cohort
 from nociomics.simulate.endotypes import Latents
 from nociomics.simulate.genotypes import NO_CALL, read_facts
 from nociomics.simulate.mechanisms import Settings
@@ -55,15 +55,14 @@ def simulate_biobank(
     patients, seed, world, mechanism, assignment, effect_size
         As there.
     """
-    cohort = simulate_cohort(
-        patients, seed, world=world, mechanism=mechanism, assignment=assignment, effect_size=effect_size
-    )
-    truth = draw_truth(cohort.settings)
+    settings = Settings(patients, seed, world, mechanism, assignment, effect_size)
+    truth = draw_truth(settings)
+    cohort = measure_cohort(settings, truth)
     return replace(
         cohort,
         expression=cohort.expression.select("patient_id", *cohort.expression.columns[1 : GENES + 1]),
         biomarkers=_with_further_analytes(cohort, truth.visits),
-        questionnaires=cohort.questionnaires.hstack(_further_answers(cohort.settings, truth.latents)),
+        questionnaires=cohort.questionnaires.hstack(_further_answers(settings, truth.latents)),
     )
 
 

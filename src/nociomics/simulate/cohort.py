@@ -110,7 +110,18 @@ def simulate_cohort(
         When an argument is out of range.
     """
     settings = Settings(patients, seed, world, mechanism, assignment, effect_size, world_effects)
-    truth = draw_truth(settings)
+    return measure_cohort(settings, draw_truth(settings))
+
+
+def measure_cohort(settings: Settings, truth: Truth) -> Cohort:
+    """Measure the people of a truth; `simulate_cohort` draws one and does so.
+
+    Parameters
+    ----------
+    settings : Settings
+        As the truth was drawn from.
+    """
+    patients, world = settings.patients, settings.world
     ids = patient_ids(patients)
     visits, genotyped = truth.visits, pl.Series(truth.visits.measured[:, 0])
     drawn, started = _times(visits)

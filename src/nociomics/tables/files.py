@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
 
 
-def read_table(path: Path, contract: Contract) -> pl.DataFrame:
+def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read a Parquet table and check its contract.
 
     Parameters
@@ -59,6 +60,8 @@ def read_table(path: Path, contract: Contract) -> pl.DataFrame:
         The Parquet file.
     contract : Contract
         What it must hold.
+    columns : sequence of str, optional
+        Read and check these alone; all when left out.
 
     Returns
     -------
@@ -73,7 +76,12 @@ def read_table(path: Path, contract: Contract) -> pl.DataFrame:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path)
+        if columns is None:
+            frame = pl.read_parquet(path)
+        else:
+            held = pl.read_parquet_schema(path)
+            frame = pl.read_parquet(path, columns=[name for name in columns if name in held])
+            contract = replace(contract, columns=tuple(one for one in contract.columns if one.name in columns))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise TableError(f"{path}: cannot be read as Parquet ({type(error).__name__}).") from error
     return contract.check(frame, str(path))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ KEY = "run.key"
 _LONGEST_TAG = 5000  # MLflow keeps 8000 characters of a tag and drops the rest without a word
 _LONGEST_PARAMETER = 500
 _MOST_PARAMETERS = 100  # of one call
+_PAUSES = (1, 4, 16)  # seconds until a run is made anew, after the server did not say that it made it
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 def log_tree(client: Any, experiment_id: str, record: RunRecord, parent: str | None = None) -> str:
@@ -48,22 +52,51 @@ def log_tree(client: Any, experiment_id: str, record: RunRecord, parent: str | N
         over = ids[above] if above is not None else parent
         tags = _tags(one, f"{key}{place}", over)
         # MLflow sorts by the start, the newest first: so the first child has to be the newest.
-        run_id = known.get(f"{key}{place}") or _created(client, experiment_id, one.name, begun - later, tags)
-        ids[place] = run_id
-        _write(client, run_id, one, tags)
+        there = known.get(f"{key}{place}") or _created(client, experiment_id, one.name, begun - later, tags)
+        ids[place] = there.info.run_id
+        _write(client, there, one, tags)
         progress.advance(1)
     _log.info("wrote %d runs of %s, %d of them known before", len(every), record.name, len(known))
     return ids[""]
 
 
-def _known_runs(client: Any, experiment_id: str, key: str) -> dict[str, str]:
+def _known_runs(client: Any, experiment_id: str, key: str) -> dict[str, Any]:
     found = client.search_runs([experiment_id], filter_string=f"tags.`{KEY}` LIKE '{key}%'", max_results=5000)
-    return {run.data.tags[KEY]: run.info.run_id for run in found}
+    return {run.data.tags[KEY]: run for run in found}
 
 
-def _created(client: Any, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> str:
-    run_id: str = client.create_run(experiment_id, start_time=started, tags=dict(tags), run_name=name).info.run_id
-    return run_id
+def _created(client: Any, experiment_id: str, name: str, started: int, tags: Mapping[str, str]) -> Any:
+    """Make a run, and only one: when the answer is lost, the run may be there all the same."""
+    from mlflow.exceptions import MlflowException
+
+    for pause in _PAUSES:
+        try:
+            with _sent_once():
+                return client.create_run(experiment_id, start_time=started, tags=dict(tags), run_name=name)
+        except MlflowException as error:
+            if error.get_http_status_code() < 500:  # type: ignore[no-untyped-call]
+                raise  # a clear no
+            _log.warning("the run %s was not confirmed (%s); looked for again", name, type(error).__name__)
+            time.sleep(pause)
+            there = _known_runs(client, experiment_id, tags[KEY]).get(tags[KEY])
+            if there is not None:
+                return there
+    with _sent_once():
+        return client.create_run(experiment_id, start_time=started, tags=dict(tags), run_name=name)
+
+
+@contextlib.contextmanager
+def _sent_once() -> Iterator[None]:
+    """Keep MLflow's client from sending a request again by itself: it would make a second run."""
+    before = os.environ.get(_RETRIES)
+    os.environ[_RETRIES] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_RETRIES]
+        else:
+            os.environ[_RETRIES] = before
 
 
 def _tags(record: RunRecord, key: str, parent: str | None) -> dict[str, str]:
@@ -78,11 +111,14 @@ def _tags(record: RunRecord, key: str, parent: str | None) -> dict[str, str]:
     return {name: text[:_LONGEST_TAG] for name, text in sorted(ours.items()) if text}
 
 
-def _write(client: Any, run_id: str, record: RunRecord, tags: Mapping[str, str]) -> None:
-    """Write one run whole; numbers that are there already keep their time, so that they stay one point each."""
+def _write(client: Any, there: Any, record: RunRecord, tags: Mapping[str, str]) -> None:
+    """Write one run whole; numbers that are there already keep their time, so that they stay one point each.
+
+    What the store has of the run is not asked for once more, since each question is a request to a server.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
-    there = client.get_run(run_id)
+    run_id = there.info.run_id
     numbers = known_numbers(record.metrics)
     metrics = [
         Metric(name, value, there.info.start_time, 0)
@@ -100,12 +136,20 @@ def _write(client: Any, run_id: str, record: RunRecord, tags: Mapping[str, str])
         if write_artifacts(record, Path(folder)):
             client.log_artifacts(run_id, folder)
     if there.info.status != "FINISHED":
-        finish(client, run_id, record)
+        finish(client, run_id, record, there.info.start_time)
 
 
-def finish(client: Any, run_id: str, record: RunRecord) -> None:
-    """Say that a run is whole, and how long its work took; 0 where nobody measured it."""
-    started = client.get_run(run_id).info.start_time
+def finish(client: Any, run_id: str, record: RunRecord, started: int) -> None:
+    """Say that a run is whole, and how long its work took; 0 where nobody measured it.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    run_id : str
+    record : RunRecord
+    started : int
+        When the run began, in milliseconds.
+    """
     client.set_terminated(run_id, "FINISHED", started + round(1000 * (record.seconds or 0.0)))
 
 

@@ -34,7 +34,8 @@ _SETTINGS = {
 # SQLite needs locks that hold between machines; these file systems do not promise them.
 _NETWORK_FILE_SYSTEMS = frozenset(
     "nfs nfs3 nfs4 cifs smbfs smb3 smb2 lustre gpfs beegfs ceph glusterfs fuse.glusterfs fuse.sshfs fuse.s3fs "
-    "fuse.ceph-fuse fuse.gcsfuse afs orangefs pvfs2 panfs ocfs2 gfs2".split()
+    "fuse.ceph-fuse fuse.gcsfuse fuse.juicefs fuse.rclone fuse.blobfuse fuse.blobfuse2 afs orangefs pvfs2 panfs ocfs2 "
+    "gfs2 wekafs dvs davfs".split()
 )
 
 

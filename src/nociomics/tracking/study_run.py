@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 _SHOWN_DIGEST = 12  # MLflow takes 36 at most; the whole digest is a tag beside it
 _LONGEST_CARD = 5000
 _CHAMPION = "champion"
+_PAUSES = (0.2, 0.6, 1.8)  # seconds
 _MODEL_KEY = "run.key"
 
 
@@ -153,7 +155,21 @@ def _log_datasets(client: Any, run_id: str, run: StudyRun) -> None:
             tags = [InputTag(name, text) for name, text in told.items()]
             inputs.append(DatasetInput(dataset._to_mlflow_entity(), tags))  # no public way to log several at once
     if inputs:
-        client.log_inputs(run_id, inputs)
+        _log_inputs(client, run_id, inputs)
+
+
+def _log_inputs(client: Any, run_id: str, inputs: Sequence[Any]) -> None:
+    """Log all or none; once more when another study of the same tables was faster, which MLflow refuses as a double."""
+    from mlflow.exceptions import MlflowException
+
+    for pause in _PAUSES:
+        try:
+            client.log_inputs(run_id, inputs)
+            return
+        except MlflowException as error:
+            _log.info("the tables of run %s were not taken (%s); again in %s s", run_id, type(error).__name__, pause)
+            time.sleep(pause)
+    client.log_inputs(run_id, inputs)
 
 
 def _registered(mlflow: ModuleType, client: Any, run: StudyRun, model: ModelRecord, tracked: TrackedRun) -> TrackedRun:
@@ -181,7 +197,7 @@ def _new_version(mlflow: ModuleType, client: Any, run: StudyRun, model: ModelRec
     stamp = client.get_run(run_id).info.start_time
     numbers = known_numbers(run.record.metrics).items()
     client.log_batch(run_id, [Metric(name, value, stamp, 0, model_id=logged.model_id) for name, value in numbers])
-    finish(client, run_id, run.record)  # MLflow has written its own end over ours
+    finish(client, run_id, run.record, stamp)  # MLflow has written its own end over ours
     tags = {_MODEL_KEY: key, "code.commit": run.record.tags.get("code.commit", "")}
     tags["gate.performance_passed"] = str(model.passed).lower()
     version = str(mlflow.register_model(logged.model_uri, run.study, tags=tags).version)
