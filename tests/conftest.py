@@ -24,7 +24,9 @@ settings.load_profile("nociomics")
 _LONGEST = (
     "tests/workflow/test_end_to_end.py",
     "tests/workflow/test_real_studies.py",
+    "tests/workflow/test_slurm.py",
     "tests/docs/test_notebooks.py",
+    "tests/service/test_team_server.py",
     "tests/leak/test_null_cohorts.py",
     "tests/docs/test_readme_runs.py",
     "tests/workflow/test_entry_points.py",

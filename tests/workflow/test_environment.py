@@ -87,7 +87,7 @@ def test_whoever_develops_has_all_that_the_tests_need(project: dict[str, Any]) -
     own = [need for need in map(Requirement, project["dependency-groups"]["dev"]) if need.name == "nociomics"]
     script = (ROOT / "workflow" / "scripts" / "setup.sh").read_text(encoding="utf-8")
     words = next(line for line in script.splitlines() if line.startswith("extras=")).split('"')[1].split()
-    assert set(words[1::2]) == own[0].extras == set(told_extras(project)) - {"predict", "slurm"}
+    assert set(words[1::2]) == own[0].extras == set(told_extras(project)) - {"predict"}
 
 
 def told_extras(project: dict[str, Any]) -> list[str]:

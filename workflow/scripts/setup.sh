@@ -34,8 +34,8 @@ unset UV_PYTHON VIRTUAL_ENV CONDA_PREFIX
 export UV_PROJECT_ENVIRONMENT=.venv
 [ -x .venv/bin/python ] || "$uv" venv --quiet --allow-existing --python "$python" .venv
 
-# What a study and all tests need, with the drivers of a team server (extra "team").
-extras="--extra workflow --extra genetics --extra interchange --extra serve --extra fhir --extra onnx --extra team"
+# What a study and all tests need: also the drivers of a team server and the plugins of Slurm.
+extras="--extra workflow --extra genetics --extra interchange --extra serve --extra fhir --extra onnx --extra team --extra slurm"
 
 if [ "$UV_DEFAULT_INDEX" = https://pypi.org/simple ]; then
     # shellcheck disable=SC2086  # words, on purpose
