@@ -332,7 +332,11 @@ def picture(figures: dict[str, Any], path: Path) -> None:
     x = alt.X("people:Q", scale=logarithmic, title="people", axis=alt.Axis(values=sizes, format=",d"))
     y = alt.Y("seconds:Q", scale=logarithmic, title="seconds of CPU", axis=alt.Axis(values=[1, 10, 100], format="d"))
     order = ["all steps", "explain", "check", "predict", "harmonise"]
-    colour = alt.Color("step:N", scale=alt.Scale(domain=order, range=group_colours()[: len(order)]), title=None)
+    colour = alt.Color(
+        "step:N",
+        scale=alt.Scale(domain=order, range=group_colours()[: len(order)]),
+        legend=alt.Legend(title=None, columns=3),
+    )
     lines = alt.Chart(long.to_pandas()).mark_line(point=True).encode(x=x, y=y, color=colour)
     chart = alt.layer(alt.Chart(even.to_pandas()).mark_line(strokeDash=[4, 4], opacity=0.6).encode(x=x, y=y), lines)
     words = f"Slope of all steps together: {slope(every['people'], every['work']):.2f}; the dashed line has slope 1."

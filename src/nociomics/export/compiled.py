@@ -35,12 +35,13 @@ class Blocks:
             np.array([place.get(name, len(gate.numbers)) for name in part.features], dtype=int)
             for part in blocks.parts_
         ]
+        self.learned = [_in_arrays(part) for part in blocks.parts_]
         self.logged = [np.asarray(part.logged, dtype=bool) for part in blocks.parts_]
 
     def encode(self, people: Admitted) -> Encoded:
         """Encode people as `FeatureBlocks.transform` does."""
         pieces = []
-        for part, places, logged in zip(self.blocks.parts_, self.places, self.logged, strict=True):
+        for part, places, logged in zip(self.learned, self.places, self.logged, strict=True):
             values, level_of = _taken(people, places, logged), _levels(people, part.within)
             if part.combat is not None:
                 values = part.combat.transform(values, level_of)
@@ -63,6 +64,15 @@ class Blocks:
             )
             unseen |= ~np.isnan(people.padded[:, places]).all(axis=1) & ~known
         return unseen
+
+
+def _in_arrays(part: Any) -> Any:
+    """Return what a block learned with arrays in the place of lists, which would be laid out anew for every person."""
+    asked: dict[str, Any] = {name: getattr(part, name) for name in ("loadings", "component_scale")}
+    arrays: dict[str, Any] = {name: None if values is None else np.asarray(values) for name, values in asked.items()}
+    for name in ("centre", "scale"):
+        arrays[name] = {level: np.asarray(values) for level, values in getattr(part, name).items()}
+    return dataclasses.replace(part, **arrays)
 
 
 def _taken(people: Admitted, places: np.ndarray, logged: np.ndarray) -> np.ndarray:

@@ -36,10 +36,13 @@ class Limits:
         Most rows; None for no limit.
     seconds : float or None
         Longest time for one answer; None for no limit. It is looked at between parts of the people.
+    threads : int
+        Parts of the people that are predicted at the same time.
     """
 
     people: int | None = 10_000
     seconds: float | None = 120.0
+    threads: int = 1
 
 
 NO_LIMITS = Limits(None, None)
@@ -119,6 +122,11 @@ class Admitted:
         """Whether each person is answered: bool of shape (n_people,)."""
         return np.array([one == OK for one in self.status], dtype=bool)
 
+    def take_places(self, parts: Sequence[Admitted]) -> None:
+        """Take over where a model placed these people, part by part."""
+        for model in set.intersection(*(set(part.placed) for part in parts)):
+            self.placed.setdefault(model, pl.concat([part.placed[model] for part in parts]))
+
     def part(self, rows: slice) -> Admitted:
         """Take some of the people."""
         if rows.start == 0 and rows.stop >= len(self.status):
@@ -187,7 +195,7 @@ class Gate:
         status = [_status(found, any_of or not self.schema) for found, any_of in zip(reasons, measured, strict=True)]
         fine = np.array([one == OK for one in status], dtype=bool)
         kept = {name: [text if ok else None for text, ok in zip(t, fine, strict=True)] for name, t in labels.items()}
-        answered = np.where(fine[:, None], values, np.nan)
+        answered = values if fine.all() else np.where(fine[:, None], values, np.nan)
         told = (*self._notes(table), *notes)
         return Admitted(patients, answered, kept, status, told, self.names, frozenset(brought))
 
@@ -258,7 +266,7 @@ class Gate:
         """Add what is outside a range, missing where it must not be, or likely to be in another unit."""
         known = ~np.isnan(values)
         with np.errstate(invalid="ignore"):
-            outside = known & ((values < self._low) | (values > self._high))
+            outside = (values < self._low) | (values > self._high)
         for row, place in np.argwhere(outside).tolist():
             entry = self.numbers[place]
             reasons[row].append(f"{entry['feature']} is not within {_range(entry)} {entry['unit']}".rstrip())
@@ -267,7 +275,7 @@ class Gate:
             for row in np.flatnonzero(~known[:, place]).tolist():
                 if not any(one.startswith(f"{name} ") for one in reasons[row]):
                     reasons[row].append(f"{name} is missing")
-        sound = np.where(outside, np.nan, values)
+        sound = np.where(outside, np.nan, values) if outside.any() else values
         for row, said in [
             *doubted_values(self._usual, sound),
             *doubted_columns(self._usual, sound, _groups(table, self.labels)),

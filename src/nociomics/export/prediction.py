@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +78,22 @@ def predict_admitted(
     if baseline is None:
         baseline = admitted.number(bundle.model.target.baseline)
     blocks = own.take(range(0, max(people, 1), _AT_A_TIME))
-    found = []
-    for start in blocks or [people]:  # nobody is left for this part: tables without rows
-        rows = slice(start, start + _AT_A_TIME)
-        found.append(_predicted_part(bundle, admitted.part(rows), baseline[rows]))
+    starts = blocks or [people]  # nobody is left for this part: tables without rows
+
+    parts = [(admitted.part(rows), baseline[rows]) for rows in (slice(one, one + _AT_A_TIME) for one in starts)]
+
+    def block(part: tuple[Admitted, np.ndarray]) -> tuple[pl.DataFrame, pl.DataFrame]:
         deadline.check()
+        return _predicted_part(bundle, *part)
+
+    if limits.threads == 1 or len(starts) == 1:
+        found = [block(part) for part in parts]
+    else:
+        with ThreadPoolExecutor(min(limits.threads, len(starts))) as threads:
+            found = list(threads.map(block, parts))
+    if own is WHOLE:
+        admitted.take_places([part for part, _ in parts])
+    deadline.check()
     return gather_predictions(found)
 
 

@@ -55,8 +55,16 @@ class FrozenComBat:
         size = np.sqrt(self.variance)
         for place, name in enumerate(self.batches):
             rows = batch == name
-            standard = (corrected[rows] - self.mean) / size
-            corrected[rows] = (standard - self.shift[place]) / np.sqrt(self.spread[place]) * size + self.mean
+            if not rows.any():
+                continue
+            part = corrected[rows]  # each step in its place: many people are much memory
+            part -= self.mean
+            part /= size
+            part -= self.shift[place]
+            part /= np.sqrt(self.spread[place])
+            part *= size
+            part += self.mean
+            corrected[rows] = part
         return corrected
 
     def with_batches_of(self, values: np.ndarray, batch: np.ndarray) -> FrozenComBat:

@@ -357,12 +357,15 @@ def _location_scale(values: np.ndarray, level_of: np.ndarray) -> tuple[dict[str,
 
 def _standardise(values: np.ndarray, level_of: np.ndarray, part: _Part) -> np.ndarray:
     """Standardise within the person's level; a level that training did not know takes the pooled values."""
-    centre, scale = np.empty_like(values), np.empty_like(values)
-    for level in set(level_of):
-        known = level if level in part.centre else ""
-        centre[level_of == level] = part.centre[known]
-        scale[level_of == level] = part.scale[known]
-    return np.asarray((values - centre) / scale)
+    levels = set(level_of)
+    if len(levels) == 1:
+        known = next(iter(levels)) if levels <= part.centre.keys() else ""
+        return np.asarray((values - part.centre[known]) / part.scale[known])
+    standard = np.empty_like(values)
+    for level in levels:
+        known, rows = level if level in part.centre else "", level_of == level
+        standard[rows] = (values[rows] - part.centre[known]) / part.scale[known]
+    return standard
 
 
 def encode_numbers(part: _Part, values: np.ndarray, level_of: np.ndarray) -> np.ndarray:

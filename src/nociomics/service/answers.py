@@ -98,7 +98,7 @@ def _predicted(people: People, champion: Champion, limits: Limits) -> tuple[pl.D
     """Predict whom the gate let through, as `nociomics predict` does, within the time of a request."""
     bundle = champion.bundle
     try:
-        return predict_admitted(bundle, people.admitted, limits=GateLimits(limits.rows, limits.seconds))
+        return predict_admitted(bundle, people.admitted, limits=GateLimits(limits.rows, limits.seconds, limits.working))
     except NociomicsError as error:
         raise Refusal(504, "too_long", str(error)) from None
 
@@ -108,12 +108,12 @@ def predict(body: Mapping[str, Any], champion: Champion, limits: Limits) -> byte
     people = read_people(body, champion, limits)
     bundle = champion.bundle
     weight = _harm_weight(body)
-    strata = bundle.compiled.assign(people.admitted)  # first: predicting asks for it again, part by part
     predictions, effects = _predicted(people, champion, limits)
     try:
         predictions = weigh_harm(predictions, effects, bundle, people.harm_weights, weight)
     except NociomicsError as error:
         raise Refusal(422, "no_harm_to_weigh", str(error)) from None
+    strata = bundle.compiled.assign(people.admitted)
     champion.counts.add_admitted(people.admitted)
     return _joined(
         {

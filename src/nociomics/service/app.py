@@ -17,7 +17,7 @@ from typing import Any
 from nociomics import __version__
 from nociomics.knowledge.drug_code import load_drug_codes
 from nociomics.service import answers
-from nociomics.service.champion import Champion, Reigning, require_model_name
+from nociomics.service.champion import Champion, Reigning, require_model_name, settle_memory
 from nociomics.service.doorkeeper import Doorkeeper
 from nociomics.service.endpoint_notes import HOOK_BODY, NOTES, body_of
 from nociomics.service.figures import Figures, require_extra
@@ -184,6 +184,9 @@ class Service:
         path = self.settings.counts
         if loaded and before is not None and after is not None and path is not None and before.digest != after.digest:
             before.counts.write(path.with_name(f"{path.stem}-{before.digest[:12]}{path.suffix}"), before.digest)
+        if loaded:
+            before = None
+            settle_memory()
         return loaded
 
     def write_counts(self) -> None:

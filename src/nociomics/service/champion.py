@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 import threading
@@ -175,6 +176,17 @@ class Reigning:
             else:
                 found.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
         return tuple(found)
+
+
+def settle_memory() -> None:
+    """Let go of a model that went before, and stop looking for garbage in the one that stays.
+
+    To look through a model of many megabytes again and again would cost requests their time. What was set aside for an
+    earlier model is looked through once more first: model and its ready-made parts point at each other.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _said(error: Exception) -> str:

@@ -22,11 +22,20 @@ _TABLE = {
         {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": _ROW}}},
     ]
 }
+_IN_ONE_ORDER = {
+    "type": "object",
+    "description": "Names once, then a list of values per person: the shorter form for many people.",
+    "required": ["columns", "data"],
+    "properties": {
+        "columns": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        "data": {"type": "array", "items": {"type": "array"}},
+    },
+}
 _PEOPLE = {
     "type": "object",
     "properties": {
         "tables": {"type": "object", "properties": {"patients": _TABLE}, "additionalProperties": _TABLE},
-        "rows": {"type": "array", "items": _ROW},
+        "rows": {"oneOf": [{"type": "array", "items": _ROW}, _IN_ONE_ORDER]},
         "harm_weight": {"type": "number", "minimum": 0},
     },
 }

@@ -20,7 +20,7 @@ from nociomics.tables.files import read_json, write_json
 FORMAT = "nociomics-counts/1"
 FEWEST_NEW_PEOPLE = 10
 """Counts of fewer people are not written: a difference of two files would be one person's values."""
-_AT_ONCE = 512
+_FEW = 16  # people; more are sorted, input by input
 
 
 @dataclass(frozen=True)
@@ -163,19 +163,23 @@ class InputCounts:
         missing[:] = len(values)
         if not names:
             return cells, missing
-        present = [self._places[name] for name in names]
-        edges, width = np.ascontiguousarray(self._edges[present].T), self._cells.shape[1]
-        for first in range(0, len(values), _AT_ONCE):
-            part = values[first : first + _AT_ONCE]
-            known = ~np.isnan(part)
-            places, beyond = np.zeros(known.shape, dtype=np.uint8), np.empty(known.shape, dtype=bool)
-            for edge in edges:
-                places += np.greater(part, edge, out=beyond).view(np.uint8)
-                places += np.greater_equal(part, edge, out=beyond).view(np.uint8)
-            columns = np.broadcast_to(np.asarray(present), known.shape)[known]
-            flat = np.bincount(columns * width + places[known], minlength=cells.size)
-            cells += flat.reshape(cells.shape)
-            missing[present] -= known.sum(axis=0)
+        present, edges = np.array([self._places[name] for name in names]), self._edges
+        missing[present] = np.isnan(values).sum(axis=0)
+        if len(values) > _FEW:
+            # people in order: how many lie below an edge, and how many not above it, are places in that order
+            for place, column in zip(present, np.sort(values.T, axis=1), strict=True):
+                known = column[: len(values) - missing[place]]
+                ends = np.empty(cells.shape[1] + 1, dtype=np.int64)
+                ends[0], ends[-1] = 0, len(known)
+                ends[1:-1:2] = known.searchsorted(edges[place], "left")
+                ends[2:-1:2] = known.searchsorted(edges[place], "right")
+                cells[place] = np.diff(ends)
+            return cells, missing
+        own = edges[present]
+        for person in values:
+            known = ~np.isnan(person)
+            above = (person[:, None] > own).sum(axis=1) + (person[:, None] >= own).sum(axis=1)
+            cells[present[known], above[known]] += 1
         return cells, missing
 
     def _word_counts(self, texts: list[str | None] | None, people: int, name: str) -> tuple[dict[str, int], int, int]:

@@ -104,7 +104,8 @@ def _read_at_once(body: bytes, limits: Limits) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
         return _UNSURE
-    return value if require_shallow(value, limits) == body.count(b":") else _UNSURE
+    boxes = body.count(b"[") + body.count(b"{")
+    return value if require_shallow(value, limits, boxes) == body.count(b":") else _UNSURE
 
 
 def _read_with_care(body: bytes, limits: Limits) -> Any:
@@ -140,15 +141,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def require_shallow(value: Any, limits: Limits) -> int:
-    """Refuse nesting beyond the limit, without recursion, and return how many names all objects have."""
-    level, depth, names = [value], 0, 0
+def require_shallow(value: Any, limits: Limits, boxes: int | None = None) -> int:
+    """Refuse nesting beyond the limit, without recursion, and return how many names all objects have.
+
+    ``boxes`` is the most objects and lists that there can be: where all of them were seen, nobody looks deeper.
+    """
+    level, depth, names, seen = [value], 0, 0, 0
     while level:
         depth += 1
         if depth > limits.depth:
             raise _too_deep(limits)
         names += sum(len(one) for one in level if isinstance(one, dict))
-        level = _inner(level)
+        seen += sum(isinstance(one, dict | list) for one in level)
+        level = _inner(level) if seen != boxes else []
     return names
 
 

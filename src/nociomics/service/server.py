@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nociomics.errors import NociomicsError
 from nociomics.service.app import Settings, make_app
-from nociomics.service.champion import Reigning
+from nociomics.service.champion import Reigning, settle_memory
 from nociomics.service.doorkeeper import LOOPBACK
 from nociomics.service.figures import require_extra
 from nociomics.service.structured_log import log_as_json
@@ -61,8 +60,7 @@ def serve(model: Path, settings: Settings, host: str, port: int) -> None:
         raise ServeError(str(reigning.refused))
     app = make_app(reigning, settings)
     app.state.service.take_up_counts()
-    gc.collect()
-    gc.freeze()  # what was loaded stays: to look through it for garbage again and again would cost every request
+    settle_memory()
     log_as_json()
     config = uvicorn.Config(
         app,
